@@ -1,0 +1,1 @@
+"""sftdata: raw finance and medical documents to audited SFT datasets."""

@@ -1,0 +1,1 @@
+"""Task families: data under `task_families/`, and the four kinds that bring them to life."""

@@ -1,0 +1,1 @@
+"""The four kinds of sample: extraction, writing, evidence, refusal."""

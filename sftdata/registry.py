@@ -1,0 +1,88 @@
+"""Name → class for readers, checks, exporters and engines, with plug-ins from entry points."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from sftdata.errors import ConfigError
+
+__all__ = ["BUILTIN", "Registry", "checks", "engines", "exporters", "readers"]
+
+BUILTIN: dict[str, dict[str, str]] = {
+    "reader": {
+        "ixbrl": "sftdata.readers.ixbrl:IxbrlReader",
+        "fhir": "sftdata.readers.fhir:FhirReader",
+        "notes": "sftdata.readers.notes:NotesReader",
+    },
+    "check": {},
+    "exporter": {},
+    "engine": {
+        "inline": "sftdata.stages.engines.inline:InlineEngine",
+        "local": "sftdata.stages.engines.local:LocalEngine",
+    },
+}
+
+
+class Registry:
+    """The known parts of one kind. Classes are imported when asked for, so a name costs nothing.
+
+    Third parties add a name with the entry point group `sftdata.<kind>s`. A plug-in that cannot
+    be imported is an error when it is asked for, never before.
+
+    >>> Registry("reader", {"json": "json:JSONDecoder"}).get("json").__name__
+    'JSONDecoder'
+    """
+
+    def __init__(self, kind: str, builtin: dict[str, str]) -> None:
+        self.kind = kind
+        self._targets = dict(builtin)
+        self._plugins_loaded = False
+
+    def names(self) -> list[str]:
+        """Return every known name, sorted, plug-ins included."""
+        self._load_plugins()
+        return sorted(self._targets)
+
+    def get(self, name: str) -> Any:
+        """Return the class registered under `name`.
+
+        Raises:
+            ConfigError: no such name; the message suggests the nearest one.
+        """
+        if name not in self._targets:
+            self._load_plugins()
+        if name not in self._targets:
+            near = difflib.get_close_matches(name, self._targets, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(sorted(self._targets))
+            raise ConfigError(f"unknown {self.kind} {name!r}.{hint} Known: {known}")
+        module, _, attribute = self._targets[name].partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(
+                f"{self.kind} {name!r} ({self._targets[name]}) cannot be loaded: {error}"
+            ) from error
+
+    def _load_plugins(self) -> None:
+        if self._plugins_loaded:
+            return
+        self._plugins_loaded = True
+        for point in entry_points(group=f"sftdata.{self.kind}s"):
+            if point.name in self._targets and self._targets[point.name] != point.value:
+                raise ConfigError(
+                    f"{self.kind} {point.name!r} is registered twice: "
+                    f"{self._targets[point.name]} and {point.value}; remove one package"
+                )
+            self._targets[point.name] = point.value
+
+
+readers = Registry("reader", BUILTIN["reader"])
+checks = Registry("check", BUILTIN["check"])
+exporters = Registry("exporter", BUILTIN["exporter"])
+engines = Registry("engine", BUILTIN["engine"])

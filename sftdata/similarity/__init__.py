@@ -1,0 +1,1 @@
+"""Shingles, MinHash, LSH and clusters: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""One audit question per file."""

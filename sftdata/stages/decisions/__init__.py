@@ -1,0 +1,1 @@
+"""Steps that must see every row: keys, then one small table of verdicts."""
