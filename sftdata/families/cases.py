@@ -1,0 +1,345 @@
+"""Questions that a document answers: which facts, what is asked, what the answer says.
+
+Evidence samples are these cases; refusals start from one and take away what the answer rests on.
+
+Recipes: `lookup` (one fact), `compare` (one fact at two times, with the change), `ratio` (two
+facts of one period, computed), `members` (every fact of a kind, as a list).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sftdata.chance import fraction, rank, shuffled
+from sftdata.families.draft import (
+    Draft,
+    Work,
+    cite,
+    cited_answer,
+    evidence_of,
+    fact_key,
+    pick,
+)
+from sftdata.families.family import Ratio
+from sftdata.families.shelf import PassageText, Shelf
+from sftdata.families.wording import amount, fact_view, fill, span_of_time, time_words
+from sftdata.types import Fact
+
+__all__ = [
+    "Case",
+    "answered",
+    "asked",
+    "cases",
+    "change",
+    "digits",
+    "draft",
+    "entity_name",
+    "gold",
+    "question_leads",
+    "shown_number",
+    "usable",
+    "values",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One question that the document answers: the facts of the answer, the newest first."""
+
+    facts: tuple[Fact, ...]
+    ratio: Ratio | None = None
+    entity: str = ""
+    """Whom the question names, when not the document's own entity."""
+    shift: int = 0
+    """Years by which the question's time is moved away from the facts' own."""
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """What makes this case itself, for choices by hash."""
+        return (*(f.fact_id for f in self.facts), self.ratio.en if self.ratio else "")
+
+
+def usable(work: Work, shelf: Shelf) -> list[Fact]:
+    """Return the facts that a family may ask for: visible, unambiguous, readable in a passage."""
+    family = work.base
+    matching = [f for f in shelf.doc.facts if family.facts.matches(f, family.words)]
+    values: dict[tuple[str, ...], set[str | None]] = defaultdict(set)
+    for fact in matching:
+        values[_identity(fact)].add(fact.value)
+    kept: dict[tuple[str, ...], Fact] = {}
+    for fact in matching:
+        identity = _identity(fact)
+        if len(values[identity]) == 1 and identity not in kept and _readable(work, shelf, fact):
+            kept[identity] = fact
+    return list(kept.values())
+
+
+def _identity(fact: Fact) -> tuple[str, ...]:
+    axes = tuple(f"{d.kind}={d.value}" for d in fact.dimensions)
+    return (fact.entity or "", fact.name, fact.period or "", *axes)
+
+
+def _readable(work: Work, shelf: Shelf, fact: Fact) -> bool:
+    family = work.base
+    if fact.number is not None and fact.number < 0:
+        term = family.words.term(fact)
+        if term is None or not set(family.locales) <= set(term.negative):
+            return False
+    home = shelf.home(fact)
+    if home is None:
+        return False
+    wanted = family.context.sections
+    if not wanted:
+        return True
+    return any(s.start <= home.start < s.end for s in shelf.section(wanted))
+
+
+def cases(work: Work, shelf: Shelf) -> list[Case]:
+    """Return every case of a family's recipe in this document, best lineage order first."""
+    found = _RECIPES[work.base.recipe](work, usable(work, shelf))
+    seed = (work.seed, work.base.id, shelf.doc.document_id)
+    order = shuffled(found, *seed, key=lambda c: c.lineage)
+    return _spread(order)
+
+
+def _spread(found: Sequence[Case]) -> list[Case]:
+    """Take turns over fact names, so that one much-tagged fact does not fill the quota."""
+    turns: dict[str, int] = defaultdict(int)
+    placed = []
+    for index, case in enumerate(found):
+        name = case.facts[0].name + (case.ratio.en if case.ratio else "")
+        placed.append((turns[name], index, case))
+        turns[name] += 1
+    return [case for _, _, case in sorted(placed, key=lambda p: p[:2])]
+
+
+def _lookup(work: Work, facts: Sequence[Fact]) -> list[Case]:
+    del work
+    return [Case(facts=(f,)) for f in facts]
+
+
+def _compare(work: Work, facts: Sequence[Fact]) -> list[Case]:
+    """Pair each fact with the one nearest before it, of like length of time."""
+    del work
+    by_name: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+    for fact in facts:
+        if fact.number is not None and fact.number > 0 and fact.period:
+            axes = tuple(f"{d.kind}={d.value}" for d in fact.dimensions)
+            by_name[(fact.entity or "", fact.name, fact.unit or "", *axes)].append(fact)
+    found = []
+    for same in by_name.values():
+        ordered = sorted(same, key=lambda f: (f.period or "").split("/")[-1])
+        for later in ordered:
+            earlier = [f for f in ordered if _comparable(f, later)]
+            if earlier:
+                found.append(Case(facts=(later, earlier[-1])))
+    return found
+
+
+def _comparable(earlier: Fact, later: Fact) -> bool:
+    a, b = earlier.period or "", later.period or ""
+    if a.split("/")[-1] >= b.split("/")[-1]:
+        return False
+    first, second = span_of_time(a), span_of_time(b)
+    if first is None or second is None:
+        return first is second
+    return abs(first - second) <= 10 and a.split("/")[1] < b.split("/")[0]
+
+
+def _ratio(work: Work, facts: Sequence[Fact]) -> list[Case]:
+    found = []
+    for ratio in work.base.ratios:
+        tops = [f for f in facts if f.name in ratio.numerator]
+        for top in tops:
+            bottom = _first_named(facts, ratio.denominator, top)
+            if bottom is not None and top.number and bottom.number and bottom.number > 0:
+                found.append(Case(facts=(top, bottom), ratio=ratio))
+    return found
+
+
+def _first_named(facts: Sequence[Fact], names: Sequence[str], like: Fact) -> Fact | None:
+    for name in names:
+        for fact in facts:
+            if fact.name == name and fact.period == like.period and fact.unit == like.unit:
+                return fact
+    return None
+
+
+def _members(work: Work, facts: Sequence[Fact]) -> list[Case]:
+    del work
+    by_row: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+    for fact in facts:
+        by_row[(fact.entity or "", fact.attribute("group"))].append(fact)
+    return [Case(facts=tuple(g)) for g in by_row.values() if 2 <= len(g) <= 25]
+
+
+_RECIPES: dict[str, Callable[[Work, Sequence[Fact]], list[Case]]] = {
+    "lookup": _lookup,
+    "compare": _compare,
+    "ratio": _ratio,
+    "members": _members,
+}
+
+
+def change(new: Decimal, old: Decimal) -> dict[str, Any]:
+    """Return the difference and the change in percent, one decimal, half up.
+
+    >>> change(Decimal(110), Decimal(100))["percent"]
+    Decimal('10.0')
+    """
+    difference = new - old
+    part = (abs(difference) / abs(old) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return {
+        "difference": difference,
+        "percent": part,
+        "direction": "up" if difference > 0 else "down" if difference < 0 else "flat",
+    }
+
+
+def asked(work: Work, shelf: Shelf, case: Case, locale: str) -> tuple[str, str]:
+    """Return the question of a case and the name of its wording."""
+    family = work.base
+    wordings = family.questions[locale]
+    source, phrasing = pick(wordings, locale, work.seed, family.id, case.lineage)
+    return fill(
+        source, locale, f"{family.id}: questions", **values(work, shelf, case, locale)
+    ), phrasing
+
+
+def values(
+    work: Work, shelf: Shelf, case: Case, locale: str, passages: Sequence[PassageText] = ()
+) -> dict[str, Any]:
+    """Return what questions and answers of a case may name."""
+    family = work.base
+    views = []
+    for fact in case.facts:
+        spot = evidence_of(shelf.doc, fact)
+        label = cite(passages, spot.start, spot.end)
+        labelled = fraction(work.seed, shelf.doc.document_id, case.lineage, "time") < 0.5
+        when = time_words(fact, shelf.doc, locale, labelled=labelled, shift=case.shift)
+        views.append(fact_view(fact, family, locale, label) | {"when": when})
+    given: dict[str, Any] = {
+        "entity": case.entity or entity_name(shelf),
+        "title": shelf.doc.title,
+        "fact": views[0],
+        "facts": views,
+        "variant": rank(work.seed, family.id, shelf.doc.document_id, case.lineage, "variant"),
+    }
+    if family.recipe == "compare":
+        given |= _comparison(case, views, locale)
+    if case.ratio:
+        given |= _quotient(case, locale)
+    return given
+
+
+def entity_name(shelf: Shelf) -> str:
+    """Return how people name whom the document is about."""
+    return shelf.doc.meta("entity_name") or next(iter(shelf.doc.key_values("company_name")), "")
+
+
+def _comparison(case: Case, views: Sequence[dict[str, Any]], locale: str) -> dict[str, Any]:
+    new, old = case.facts[0], case.facts[1]
+    assert new.number is not None
+    assert old.number is not None
+    moved = change(new.number, old.number)
+    new_shown, old_shown = shown_number(new), shown_number(old)
+    delta = replace(
+        new, number=abs(moved["difference"]), as_reported=digits(abs(new_shown - old_shown))
+    )
+    sign = "−" if moved["direction"] == "down" else ""
+    return {
+        "new": views[0],
+        "old": views[1],
+        "direction": moved["direction"],
+        "difference": amount(delta, locale),
+        "percent": f"{moved['percent']}%",
+        "calculation": f"({digits(new_shown)} − {digits(old_shown)}) ÷ {digits(old_shown)}"
+        f" = {sign}{moved['percent']}%",
+    }
+
+
+def _quotient(case: Case, locale: str) -> dict[str, Any]:
+    ratio, (top, bottom) = case.ratio, case.facts[:2]
+    assert ratio is not None
+    assert top.number is not None
+    assert bottom.number is not None
+    factor = 100 if ratio.form == "percent" else 1
+    step = Decimal(1).scaleb(-ratio.digits)
+    value = (top.number / bottom.number * factor).quantize(step, ROUND_HALF_UP)
+    shown = f"{value}%" if ratio.form == "percent" else f"{value}"
+    return {
+        "ratio": ratio.zh if locale == "zh" else ratio.en,
+        "result": shown,
+        "calculation": f"{digits(shown_number(top))} ÷ {digits(shown_number(bottom))} = {shown}",
+    }
+
+
+def shown_number(fact: Fact) -> Decimal:
+    """Return the number in the scale in which the document prints it."""
+    assert fact.number is not None
+    return fact.number.scaleb(-fact.scale)
+
+
+def digits(value: Decimal) -> str:
+    """Return a plain number with thousands separators, as many decimals as it has.
+
+    >>> digits(Decimal("94036"))
+    '94,036'
+    """
+    return f"{value:,f}"
+
+
+def draft(
+    work: Work, shelf: Shelf, case: Case, passages: tuple[PassageText, ...], locale: str
+) -> Draft:
+    """Return the answered case in this context."""
+    family = work.base
+    question, phrasing = asked(work, shelf, case, locale)
+    given = values(work, shelf, case, locale, passages)
+    where = f"{family.id}/{locale}/assistant.j2"
+    text = fill(family.template(locale, "assistant") or "", locale, where, **given)
+    evidence = tuple(dict.fromkeys(evidence_of(shelf.doc, f) for f in case.facts))
+    answer = cited_answer(
+        text,
+        citations=[{"passage": cite(passages, e.start, e.end), "quote": e.quote} for e in evidence],
+        calculation=given.get("calculation"),
+    )
+    return Draft(
+        work=replace(work, family=family),
+        document=shelf.doc,
+        locale=locale,
+        question=question,
+        phrasing=phrasing,
+        passages=passages,
+        question_first=question_leads(work, shelf, case),
+        completion=json.dumps(answer, ensure_ascii=False),
+        answer=answer,
+        evidence=evidence,
+        facts=tuple(fact_key(f) for f in case.facts),
+    )
+
+
+def question_leads(work: Work, shelf: Shelf, case: Case) -> bool:
+    """Return whether the question stands before the passages, by lineage."""
+    parts = (work.seed, work.base.id, shelf.doc.document_id, *case.lineage)
+    return fraction(*parts, "question first") < work.base.context.question_first
+
+
+def gold(shelf: Shelf, case: Case) -> list[PassageText]:
+    """Return the passages in which the facts of a case can be read."""
+    homes = [shelf.home(f) for f in case.facts]
+    return list(dict.fromkeys(h for h in homes if h is not None))
+
+
+def answered(work: Work, shelf: Shelf, case: Case) -> Draft | None:
+    """Return the answered case in a context of its own; None when it does not fit."""
+    seed = (work.seed, work.base.id, shelf.doc.document_id, *case.lineage)
+    passages = shelf.context(gold(shelf, case), work.base.context, seed)
+    if passages is None:
+        return None
+    return draft(work, shelf, case, passages, work.locale(shelf.doc.document_id, *case.lineage))

@@ -1,0 +1,201 @@
+"""From a worked-out case to a `Sample`: the prompt, the completion and the lineage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sftdata.chance import fraction, rank
+from sftdata.errors import FamilyError
+from sftdata.families.family import Family
+from sftdata.families.shelf import PassageText
+from sftdata.families.wording import fill
+from sftdata.types import Check, Document, Evidence, Fact, Message, Passage, Sample
+
+__all__ = [
+    "Draft",
+    "Work",
+    "cite",
+    "cited_answer",
+    "evidence_of",
+    "fact_key",
+    "messages",
+    "to_sample",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a kind is given: one family, the seed, the share of each locale, and known entities."""
+
+    family: Family
+    base: Family
+    """The family whose prompts are used: itself, or for a refusal the one it refuses."""
+    seed: int
+    locales: tuple[tuple[str, float], ...]
+    entities: tuple[str, ...] = ()
+    """Names of other entities in the same split."""
+
+    def locale(self, *parts: object) -> str:
+        """Choose the language of a sample by its lineage."""
+        shares = [(loc, w) for loc, w in self.locales if loc in self.base.locales]
+        total = sum(w for _, w in shares)
+        point = fraction(self.seed, "locale", *parts) * total
+        for locale, weight in shares:
+            point -= weight
+            if point < 0:
+                return locale
+        return shares[-1][0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Everything a sample is made of, before it has an id."""
+
+    work: Work
+    document: Document
+    locale: str
+    question: str
+    phrasing: str
+    passages: tuple[PassageText, ...]
+    completion: str
+    answer: dict[str, Any]
+    question_first: bool = False
+    evidence: tuple[Evidence, ...] = ()
+    facts: tuple[str, ...] = ()
+    twin_of: str | None = None
+    reason_code: str | None = None
+    checks: tuple[Check, ...] = ()
+
+
+def messages(
+    family: Family,
+    locale: str,
+    passages: Sequence[dict[str, str]],
+    question: str,
+    *,
+    question_first: bool = False,
+) -> tuple[Message, ...]:
+    """Return the system and user messages of a family: at training and at inference alike.
+
+    Args:
+        family: an extraction, writing or evidence family.
+        locale: `en` or `zh`.
+        passages: each with `text` and, where there is one, `heading`; they are numbered P1, P2, …
+        question: the question or instruction.
+        question_first: whether the question stands before the passages.
+
+    Raises:
+        FamilyError: the family has no prompt in this locale.
+    """
+    shown = [
+        {"id": f"P{i}", "heading": p.get("heading", ""), "text": p["text"]}
+        for i, p in enumerate(passages, 1)
+    ]
+    parts = []
+    for role in ("system", "user"):
+        source = family.template(locale, role)
+        if source is None:
+            known = ", ".join(family.locales)
+            raise FamilyError(f"family {family.id!r} has no {locale!r} prompt; it has: {known}")
+        text = fill(
+            source,
+            locale,
+            f"{family.id}/{locale}/{role}.j2",
+            passages=shown,
+            question=question,
+            question_first=question_first,
+        )
+        parts.append(Message(role=role, content=text))
+    return tuple(parts)
+
+
+def to_sample(draft: Draft) -> Sample:
+    """Give a draft its prompt and its id: a hash of content and lineage."""
+    family, base, doc = draft.work.family, draft.work.base, draft.document
+    prompt = messages(
+        base,
+        draft.locale,
+        [{"text": p.text, "heading": p.heading} for p in draft.passages],
+        draft.question,
+        question_first=draft.question_first,
+    )
+    completion = (Message(role="assistant", content=draft.completion),)
+    documents = tuple(dict.fromkeys([doc.document_id, *(p.document_id for p in draft.passages)]))
+    content = [family.id, family.version, draft.locale, *documents]
+    content += [m.content for m in (*prompt, *completion)]
+    digest = hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
+    return Sample(
+        sample_id=digest,
+        family=family.id,
+        family_version=family.version,
+        kind=family.kind,
+        domain=family.domain,
+        locale=draft.locale,
+        split=doc.split,
+        document_ids=documents,
+        group=doc.group,
+        prompt=prompt,
+        completion=completion,
+        question=draft.question,
+        answer=json.dumps(draft.answer, ensure_ascii=False),
+        answer_schema=(base if family.kind == "refusal" else family).answer.schema_,
+        context=tuple(
+            Passage(document_id=p.document_id, start=p.start, end=p.end) for p in draft.passages
+        ),
+        evidence=draft.evidence,
+        facts=draft.facts,
+        phrasing=draft.phrasing,
+        twin_of=draft.twin_of,
+        reason_code=draft.reason_code,
+        text_origin=doc.text_origin,
+        checks=draft.checks,
+    )
+
+
+def fact_key(fact: Fact) -> str:
+    """Return `entity|name|period|dimensions=value`: what must not be asked on both sides."""
+    axes = ",".join(f"{d.kind}:{d.value}" for d in fact.dimensions)
+    return f"{fact.entity or ''}|{fact.name}|{fact.period or ''}|{axes}={fact.value}"
+
+
+def cite(passages: Sequence[PassageText], start: int, end: int) -> str:
+    """Return the label (`P2`) of the passage that holds a span; empty when none does."""
+    for i, passage in enumerate(passages, 1):
+        if passage.holds(start, end):
+            return f"P{i}"
+    return ""
+
+
+def evidence_of(doc: Document, fact: Fact) -> Evidence:
+    """Return the row or sentence of a fact as evidence."""
+    start, end = fact.row_start, fact.row_end
+    if start is None or end is None:
+        assert fact.start is not None
+        assert fact.end is not None
+        start, end = fact.start, fact.end
+    return Evidence(document_id=doc.document_id, start=start, end=end, quote=doc.text[start:end])
+
+
+def cited_answer(text: str, **given: Any) -> dict[str, Any]:
+    """Return the one shape of evidence answers and refusals: every key, always, in this order."""
+    answer: dict[str, Any] = {
+        "answerable": True,
+        "answer": text,
+        "citations": [],
+        "calculation": None,
+        "confidence": "high",
+        "reason": None,
+        "needed": [],
+    }
+    answer.update(given)
+    return answer
+
+
+def pick(wordings: Sequence[str], locale: str, *parts: object) -> tuple[str, str]:
+    """Choose one wording by lineage; return it with its name, e.g. `en/2`."""
+    index = rank(*parts, "wording") % len(wordings)
+    return wordings[index], f"{locale}/{index}"

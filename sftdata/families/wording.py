@@ -1,0 +1,188 @@
+"""Words from data: Jinja in the immutable sandbox, and the views of facts that templates see.
+
+Templates and questions are data that users may bring, so they run in Jinja's immutable sandbox
+with `StrictUndefined`, and see strings and numbers only.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from sftdata.errors import FamilyError
+from sftdata.families.family import Family
+from sftdata.formatting import money, percent, unit_words
+from sftdata.quantities import date_words, period_words
+from sftdata.types import Document, Fact
+
+__all__ = ["amount", "environment", "fact_view", "fill", "span_of_time", "time_words"]
+
+_CURRENCY = re.compile(r"^(?:[A-Z]{3}(?:/.+)?|shares|pure)$")
+_GAP = re.compile(r"[ \t]+\n")
+
+
+@cache
+def environment(locale: str) -> ImmutableSandboxedEnvironment:
+    """Return the sandbox for one locale, with its filters bound to that locale."""
+    env = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    env.filters.clear()
+    for name in ("join", "length", "lower", "upper", "trim", "first", "last", "replace", "abs"):
+        env.filters[name] = _default_filter(name)
+    env.filters["percent"] = lambda v: percent(Decimal(str(v)), locale)
+    env.filters["date"] = lambda v: date_words(v, locale)
+    env.filters["period"] = lambda v: period_words(v, locale)
+    env.filters["unit"] = lambda v: unit_words(v, locale)
+    env.filters["capfirst"] = lambda v: v[:1].upper() + v[1:]
+    env.globals.clear()
+    return env
+
+
+def _default_filter(name: str) -> Any:
+    from jinja2.filters import FILTERS
+
+    return FILTERS[name]
+
+
+@lru_cache(maxsize=2048)
+def _compiled(source: str, locale: str) -> Template:
+    return environment(locale).from_string(source)
+
+
+def fill(source: str, locale: str, where: str, **values: Any) -> str:
+    """Render a template; `where` names it in errors.
+
+    Raises:
+        FamilyError: the template is broken or uses a name that it is not given.
+    """
+    try:
+        text = _compiled(source, locale).render(**values)
+    except TemplateError as error:
+        raise FamilyError(f"{where}: {type(error).__name__}: {error.message}") from None
+    return _GAP.sub("\n", text).strip()
+
+
+def amount(fact: Fact, locale: str) -> str:
+    """Return a fact's value as a person would write it, exactly (never rounded)."""
+    if fact.number is None:
+        return fact.as_reported or fact.value or ""
+    if fact.unit and _CURRENCY.match(fact.unit):
+        return money(fact.number, fact.unit, locale, scale=fact.scale)
+    unit = unit_words(fact.unit or "", locale)
+    if unit.startswith("%"):
+        return f"{fact.as_reported}{unit}"
+    return f"{fact.as_reported} {unit}".strip()
+
+
+def span_of_time(period: str) -> int | None:
+    """Return a duration's length in days, both ends included; None for an instant."""
+    if "/" not in period:
+        return None
+    start, end = (date.fromisoformat(p) for p in period.split("/"))
+    return (end - start).days + 1
+
+
+def time_words(
+    fact: Fact, doc: Document, locale: str, *, labelled: bool = False, shift: int = 0
+) -> str:
+    """Return the time of a fact as an adverbial: `for the fiscal year ended …`, `as of …`, `on …`.
+
+    Args:
+        fact: the fact.
+        doc: its document, whose fiscal calendar gives names such as `fiscal 2024`.
+        locale: `en` or `zh`.
+        labelled: use the fiscal name where there is one.
+        shift: years to move the fiscal name by; there is then no other form, and the result is
+            empty where the fact's time has no name.
+    """
+    if not fact.period:
+        return ""
+    if labelled or shift:
+        name = _fiscal_name(fact, doc, locale, shift)
+        if name or shift:
+            return name
+    if "/" in fact.period:
+        words = period_words(fact.period, locale)
+        return words if locale == "zh" else f"for {words}"
+    day = date_words(fact.period, locale)
+    if fact.source != "ixbrl":
+        return day if locale == "zh" else f"on {day}"
+    return f"截至{day}" if locale == "zh" else f"as of {day}"
+
+
+_QUARTERS = {"Q1": "first", "Q2": "second", "Q3": "third", "Q4": "fourth"}
+
+
+def _fiscal_name(fact: Fact, doc: Document, locale: str, shift: int) -> str:
+    """Return `for fiscal 2024`, `for the third quarter of fiscal 2025`, … or an empty string."""
+    year, last = doc.meta("fiscal_year"), doc.meta("period_end")
+    if not (year.isdigit() and last and fact.period):
+        return ""
+    end = fact.period.split("/")[-1]
+    away = _whole_years(end, last)
+    if away is None:
+        return ""
+    number = int(year) - away + shift
+    days, part = span_of_time(fact.period), doc.meta("fiscal_period") or "FY"
+    if days is None or 350 <= days <= 380:
+        if part != "FY":
+            return ""
+        if days is None:
+            return f"{number}财年末" if locale == "zh" else f"as of the end of fiscal {number}"
+        return f"{number}财年" if locale == "zh" else f"for fiscal {number}"
+    return _part_of_year(days, part, number, locale)
+
+
+def _part_of_year(days: int, part: str, number: int, locale: str) -> str:
+    if part not in _QUARTERS:
+        return ""
+    if 80 <= days <= 100:
+        if locale == "zh":
+            return f"{number}财年第{'一二三四'[int(part[1]) - 1]}季度"
+        return f"for the {_QUARTERS[part]} quarter of fiscal {number}"
+    months = {"Q2": (170, 190, "six", "六"), "Q3": (260, 285, "nine", "九")}.get(part)
+    if months and months[0] <= days <= months[1]:
+        if locale == "zh":
+            return f"{number}财年前{months[3]}个月"
+        return f"for the first {months[2]} months of fiscal {number}"
+    return ""
+
+
+def _whole_years(earlier: str, later: str) -> int | None:
+    """Return how many years lie between two ISO dates, when they are anniversaries (±9 days)."""
+    days = (date.fromisoformat(later) - date.fromisoformat(earlier)).days
+    years = round(days / 365.25)
+    return years if abs(days - years * 365.25) <= 9 else None
+
+
+def fact_view(fact: Fact, family: Family, locale: str, cite: str = "") -> dict[str, Any]:
+    """Return what a template may see of a fact: plain strings."""
+    term = family.words.term(fact)
+    name = term.name(locale) if term else (fact.label or fact.name.split(":")[-1])
+    negative = fact.number is not None and fact.number < 0
+    shown = amount(fact, locale)
+    if negative and term and locale in term.negative:
+        name = term.negative[locale]
+        shown = shown.replace("-", "", 1).replace("−", "", 1)
+    return {
+        "name": fact.name,
+        "concept": name,
+        "label": fact.label,
+        "value": fact.value or "",
+        "as_reported": fact.as_reported,
+        "amount": shown,
+        "unit": fact.unit or "",
+        "negative": negative,
+        "period": fact.period or "",
+        "date": date_words(fact.period, locale) if fact.period and "/" not in fact.period else "",
+        "was": "were" if term and term.plural and not (negative and term.negative) else "was",
+        "cite": cite,
+        "attr": {a.kind: a.value for a in fact.attributes},
+    }

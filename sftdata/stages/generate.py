@@ -1,0 +1,173 @@
+"""Generate: documents in, samples out, inside each split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sftdata.chance import rank
+from sftdata.families.draft import Work
+from sftdata.families.family import Family
+from sftdata.families.kinds import evidence, extraction, refusal, writing
+from sftdata.families.load import family_named, load_families
+from sftdata.families.shelf import PassageText, Shelf, passage_spans
+from sftdata.part import Stage
+from sftdata.types import SAMPLES, Document, Sample, from_table, to_table
+
+__all__ = ["POOL", "Generate", "generate", "passage_table", "pool_table"]
+
+POOL: pa.Schema = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("heading", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+
+_KINDS: dict[str, Callable[[Work, Shelf], Iterator[Sample]]] = {
+    "extraction": extraction.samples,
+    "writing": writing.samples,
+    "evidence": evidence.samples,
+    "refusal": refusal.samples,
+}
+
+
+def passage_table(documents: pa.Table) -> pa.Table:
+    """Cut every document into passages: `id` (`document:start:end`) and `text`."""
+    ids, texts = [], []
+    for doc in from_table(documents, Document):
+        for start, end in passage_spans(doc):
+            ids.append(f"{doc.document_id}:{start}:{end}")
+            texts.append(doc.text[start:end])
+    return pa.table({"id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.string())})
+
+
+def pool_table(documents: pa.Table, *, seed: int, each: int = 6) -> pa.Table:
+    """Take a few passages of every document, as distractors for others of the same split."""
+    rows = []
+    for doc in from_table(documents, Document):
+        shelf = Shelf(doc)
+        long = [p for p in shelf.passages if 300 <= len(p.text) <= 2400]
+        long.sort(key=lambda p: rank(seed, "pool", p.document_id, p.start))
+        names = doc.key_values("company_name")
+        for passage in sorted(long[:each], key=lambda p: p.start):
+            rows.append(
+                {
+                    "split": doc.split,
+                    "document_id": doc.document_id,
+                    "group": doc.group,
+                    "domain": doc.domain,
+                    "entity": doc.meta("entity_name") or (names[0] if names else ""),
+                    "start": passage.start,
+                    "end": passage.end,
+                    "heading": passage.heading,
+                    "text": passage.text,
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=POOL)
+
+
+def generate(
+    shelf: Shelf,
+    families: Sequence[Family],
+    known: dict[str, Family],
+    *,
+    seed: int = 0,
+    locales: tuple[tuple[str, float], ...] = (("en", 1.0),),
+    entities: tuple[str, ...] = (),
+) -> list[Sample]:
+    """Return every sample that these families make of one document, sorted by id."""
+    doc = shelf.doc
+    found: dict[str, Sample] = {}
+    for family in families:
+        base = known[family.of] if family.of else family
+        if not family.applies_to(doc.kind, doc.domain) or not base.applies_to(doc.kind, doc.domain):
+            continue
+        work = Work(family=family, base=base, seed=seed, locales=locales, entities=entities)
+        for sample in _KINDS[family.kind](work, shelf):
+            found.setdefault(sample.sample_id, sample)
+    return [found[key] for key in sorted(found)]
+
+
+class Generate(Stage):
+    """Make samples of documents with task families.
+
+    A prompt carries passages of its own document and, for a share of them, of another document
+    of the *same split*, from the pool: never of a held-out document.
+    """
+
+    output: ClassVar[pa.Schema] = SAMPLES
+
+    families: tuple[str, ...]
+    """Ids of the families to use."""
+    paths: tuple[str, ...] = ()
+    """Folders of users' own families."""
+    seed: int = 0
+    locales: dict[str, dict[str, float]] = {"en": {"en": 0.65, "zh": 0.35}, "zh": {"zh": 1.0}}
+    """Document language → language of the prompt → share."""
+    pool: str = ""
+    """Parquet file (`POOL`) of passages for other documents of the same split."""
+    dropped: str = ""
+    """Parquet file with the `id`s of passages that the deduplication took out."""
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Return the samples of the batch's documents."""
+        known = load_families([Path(p) for p in self.paths])
+        families = [family_named(name, known) for name in self.families]
+        pool, dropped = _pool(self.pool), _dropped(self.dropped)
+        samples: list[Sample] = []
+        for doc in from_table(batch, Document):
+            others = [row for row in pool.get((doc.split, doc.domain), ()) if row[0] != doc.group]
+            shelf = Shelf(
+                doc,
+                dropped=dropped.get(doc.document_id, frozenset()),
+                foreign=[passage for _, _, passage in others],
+            )
+            samples += generate(
+                shelf,
+                families,
+                known,
+                seed=self.seed,
+                locales=tuple(sorted(self.locales.get(doc.locale, {doc.locale: 1.0}).items())),
+                entities=tuple(sorted({entity for _, entity, _ in others if entity})),
+            )
+        return to_table(samples, Sample)
+
+
+@cache
+def _pool(path: str) -> dict[tuple[str, str], list[tuple[str, str, PassageText]]]:
+    found: dict[tuple[str, str], list[tuple[str, str, PassageText]]] = defaultdict(list)
+    if not path:
+        return found
+    for row in pq.read_table(path).to_pylist():
+        passage = PassageText(
+            document_id=row["document_id"],
+            start=row["start"],
+            end=row["end"],
+            heading=row["heading"],
+            text=row["text"],
+        )
+        found[(row["split"], row["domain"])].append((row["group"], row["entity"], passage))
+    return found
+
+
+@cache
+def _dropped(path: str) -> dict[str, frozenset[tuple[int, int]]]:
+    found: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    if path:
+        for name in pq.read_table(path, columns=["id"]).column("id").to_pylist():
+            document, start, end = name.rsplit(":", 2)
+            found[document].add((int(start), int(end)))
+    return {document: frozenset(spans) for document, spans in found.items()}
