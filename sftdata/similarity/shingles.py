@@ -1,0 +1,125 @@
+"""Texts to shingles: runs of five consecutive words, as hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sftdata.similarity.words import (
+    TextArray,
+    chunks,
+    prefix_hashes,
+    span_hashes,
+    word_hashes,
+)
+
+__all__ = ["Grams", "Shingles", "grams", "shingle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """The n-grams of a chunk of texts with their 64-bit hashes, in text order, repeats included."""
+
+    offsets: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    digests: NDArray[np.uint64]
+    words: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shingles:
+    """The shingles of many texts, row after row (CSR).
+
+    Text `i` has `hashes[offsets[i]:offsets[i + 1]]`, in text order and with repeats: a *set* is
+    made of them where one is needed. An empty text has none.
+    """
+
+    offsets: NDArray[np.int64]
+    hashes: NDArray[np.uint32]
+    digests: NDArray[np.uint64]
+    """One number per text; equal if and only if the texts have the same words in the same order
+    (up to a 64-bit collision). 0 for an empty text."""
+    words: NDArray[np.int64]
+    """Words per text; a CJK character is a word."""
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.offsets) - 1
+
+
+def shingle(texts: TextArray, *, words: int = 5, mask_numbers: bool = False) -> Shingles:
+    """Return the shingles of every text.
+
+    What a word is, and what is ignored, is said in `sftdata.similarity.words`. A text of fewer
+    than `words` words gives one shingle of all it has, so that short texts can be equal.
+    Five words is the usual choice for prose (a copy with one word in fifty changed keeps J ≈ .8).
+
+    >>> import pyarrow as pa
+    >>> texts = pa.array(["the cat sat on the mat", "THE CAT sat, on the mat!", "患者无发热"])
+    >>> found = shingle(texts)
+    >>> found.offsets.tolist(), found.words.tolist()
+    ([0, 2, 4, 5], [6, 6, 5])
+    >>> bool(found.digests[0] == found.digests[1])
+    True
+    """
+    offsets = [np.zeros(1, dtype=np.int64)]
+    digests = [np.zeros(0, dtype=np.uint64)]
+    counts = [np.zeros(0, dtype=np.int64)]
+    # A word takes two bytes or more, so this is enough; pages that are not written take no memory.
+    hashes = np.empty(_bytes(texts) // 2 + len(texts) + 1, dtype=np.uint32)
+    end = 0
+    for part in grams(texts, words=words, mask_numbers=mask_numbers):
+        stop = end + len(part.hashes)
+        np.right_shift(part.hashes, np.uint64(32), out=hashes[end:stop], casting="unsafe")
+        offsets.append(part.offsets[1:] + end)
+        digests.append(part.digests)
+        counts.append(part.words)
+        end = stop
+    hashes.resize(end, refcheck=False)
+    return Shingles(
+        np.concatenate(offsets), hashes, np.concatenate(digests), np.concatenate(counts)
+    )
+
+
+def grams(texts: TextArray, *, words: int, mask_numbers: bool = False) -> Iterator[Grams]:
+    """Yield the n-grams of every text, a chunk of texts at a time.
+
+    Raises:
+        ValueError: `words` is less than 1.
+    """
+    if words < 1:
+        raise ValueError(f"words must be at least 1, not {words}")
+    for chunk in chunks(texts):
+        found = word_hashes(chunk, mask_numbers=mask_numbers)
+        yield _grams(found.offsets, found.hashes, words)
+
+
+def _grams(offsets: NDArray[np.int64], hashes: NDArray[np.uint64], words: int) -> Grams:
+    sums = prefix_hashes(hashes)
+    counts = np.diff(offsets)
+    begins, ends = offsets[:-1], offsets[1:]
+    whole = np.ones(len(hashes) + 1, dtype=np.bool_)
+    for back in range(1, words):
+        whole[np.maximum(ends - back, begins)] = False
+    whole[begins] = True
+    starts = np.flatnonzero(whole[:-1])
+    sizes = np.where(counts > 0, np.maximum(counts - words + 1, 1), 0)
+    places = np.zeros(len(offsets), dtype=np.int64)
+    np.cumsum(sizes, out=places[1:])
+    stops = starts + words
+    short = np.flatnonzero((counts > 0) & (counts < words))
+    stops[places[short]] = ends[short]
+    return Grams(
+        offsets=places,
+        hashes=span_hashes(sums, starts, stops),
+        digests=np.where(counts > 0, span_hashes(sums, begins, ends), np.uint64(0)),
+        words=counts,
+    )
+
+
+def _bytes(texts: TextArray) -> int:
+    return int(pc.sum(pc.binary_length(texts)).as_py() or 0)
