@@ -217,6 +217,9 @@ def _dot_ends(text: str, here: int, dot: int, after: int, end: int) -> bool:
     word = found.group() if found else ""
     lower = word.lower().lstrip("'‘")
     before = tail[: len(tail) - len(word)].rstrip()
+    if len(word) == 1 and word.isupper():
+        previous = before.rsplit(None, 1)[-1] if before else ""
+        return bool(previous) and (previous[0].islower() or previous.lower() in _LABEL)
     if lower in _ALWAYS:
         return False
     if lower in _BEFORE_NUMBER:
@@ -225,9 +228,6 @@ def _dot_ends(text: str, here: int, dot: int, after: int, end: int) -> bool:
     starts = bool(next_word and next_word.group().lower() in _STARTERS)
     if lower in _MAY_END:
         return starts or not (text[after].isalnum() or text[after] in "(&,")
-    if len(word) == 1 and word.isalpha():
-        previous = before.rsplit(None, 1)[-1] if before else ""
-        return bool(previous) and (previous[0].islower() or previous.lower() in _LABEL)
     if word.isdigit() and len(word) <= 2 and _opens_item(before):
         return False
     if re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", word):
