@@ -19,6 +19,8 @@ _SCALE_EN = {12: "trillion", 9: "billion", 6: "million", 3: "thousand"}
 _SCALE_ZH = {12: "万亿", 8: "亿", 6: "百万", 4: "万", 3: "千"}
 # Exactness must not end at the 28 digits of the default context.
 _EXACT = Context(prec=120)
+_MOST_PLACES = 3
+"""An amount that needs more decimals at its scale is written with all its digits."""
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 _UCUM = {
@@ -81,7 +83,7 @@ def _places(value: Decimal, power: int) -> int:
 
 def _scale_en(value: Decimal, scale: int | None) -> int:
     if scale is not None:
-        return scale if scale in _SCALE_EN else 0
+        return scale if scale in _SCALE_EN and _places(value, scale) <= _MOST_PLACES else 0
     fits = (p for p in (12, 9, 6) if abs(value) >= Decimal(10) ** p and _places(value, p) <= 2)
     return next(fits, 0)
 
@@ -92,7 +94,7 @@ def _scale_zh(value: Decimal, scale: int | None) -> int:
     for power in (12, 8) if scale == 6 else (12, 8, 4):
         if abs(value) >= Decimal(10) ** power and _places(value, power) <= 2:
             return power
-    return scale if scale in _SCALE_ZH else 0
+    return scale if scale in _SCALE_ZH and _places(value, scale) <= _MOST_PLACES else 0
 
 
 def money(

@@ -66,7 +66,8 @@ _CODES = {
     "dollars": "USD", "U.S. dollars": "USD", "€": "EUR", "EUR": "EUR", "欧元": "EUR",
     "euros": "EUR", "£": "GBP", "GBP": "GBP", "英镑": "GBP", "HK$": "HKD", "HKD": "HKD",
     "港元": "HKD", "港币": "HKD", "C$": "CAD", "CAD": "CAD", "加元": "CAD", "A$": "AUD",
-    "AUD": "AUD", "澳元": "AUD", "JPY": "JPY", "日元": "JPY", "CHF": "CHF", "SGD": "SGD",
+    "AUD": "AUD", "澳元": "AUD", "瑞士法郎": "CHF",
+    "新加坡元": "SGD", "韩元": "KRW", "新台币元": "TWD", "新台币": "TWD", "JPY": "JPY", "日元": "JPY", "CHF": "CHF", "SGD": "SGD",
     "KRW": "KRW", "TWD": "TWD", "RMB": "CNY", "CNY": "CNY", "人民币": "CNY", "元": "CNY",
     "yuan": "CNY", "¥": "CNY",
 }  # fmt: skip
@@ -87,7 +88,7 @@ _SCALE = re.compile(
 _SHORT = re.compile(r"(?:[kKmMbBtT]|MM|mm)(?![A-Za-z0-9])")
 _NAMED = re.compile(
     r"\s?(?:(?:U\.S\. )?dollars?\b|euros\b|yuan\b|USD\b|EUR\b|RMB\b|CNY\b|HKD\b|人民币|美元|美金"
-    r"|港元|港币|欧元|英镑|日元|加元|澳元|元(?![素件年月旦]))"
+    r"|港元|港币|欧元|英镑|日元|加元|澳元|韩元|瑞士法郎|新加坡元|新台币元?|元(?![素件年月旦]))"
 )
 _GLUED_UNIT = re.compile(
     r"(?:m?g|[kµμun]g|mcg|[mdcµμu]?[Ll]|mmHg|mEq|mmol|[µμu]mol|m?IU|U|[kcmµμn]?m|in|ft|lbs?|oz"
