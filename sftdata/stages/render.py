@@ -1,0 +1,169 @@
+"""The render stage: how long each sample is for a model, and whether its documents stay text.
+
+The stage marks and never cuts or drops: what leaves is decided, and counted, in the pipeline.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from sftdata.chat.sandbox import RenderRefusedError
+from sftdata.chat.template import ChatTemplate, Scalar, load_template
+from sftdata.chat.tokenizer import Tokenizer, load_tokenizer
+from sftdata.chat.tokens import estimate_lengths, tokenise
+from sftdata.chat.turns import Rendered, render_sample
+from sftdata.errors import ConfigError
+from sftdata.part import Stage
+from sftdata.types import SAMPLES, Check, Message
+
+__all__ = ["NO_SPECIAL_TOKENS", "TEMPLATE_RENDERS", "Render"]
+
+NO_SPECIAL_TOKENS = "no_special_tokens"
+"""Check: no message holds text that the template or tokenizer reads as a control token."""
+
+TEMPLATE_RENDERS = "template_renders"
+"""Check: the template takes the conversation, and the answer stands in the text it makes."""
+
+
+class Render(Stage):
+    """Fill `prompt_tokens`, `completion_tokens`, `tokens_estimated` and `over_length`.
+
+    The two counts add up to the row that is trained: the prompt's share ends where the trained
+    part begins. Two checks are added to every sample (`no_special_tokens`, `template_renders`).
+    """
+
+    output: ClassVar[pa.Schema] = SAMPLES
+
+    tokenizer: str | None = None
+    """Folder or hub id of the tokenizer that counts. None: lengths are estimated."""
+    template: str = "chatml"
+    """Bundled name, Jinja file, tokenizer folder or hub id, or `tokenizer` for its own."""
+    max_length: int = Field(default=4096, ge=16)
+    """Longest row, prompt and completion together, in tokens. Nothing is ever cut to fit."""
+    over_length: Literal["drop", "flag", "fail"] = "drop"
+    """What happens to a longer sample: it leaves, counted; it is marked; or the build stops."""
+    variables: dict[str, Scalar] = Field(default_factory=dict)
+    """Further values that the template reads, e.g. `enable_thinking: false`."""
+    today: datetime.date | None = None
+    """The day for templates that print one."""
+    allow_download: bool = False
+    """Fetch a hub id that is not in the local cache."""
+
+    def load(self) -> tuple[ChatTemplate, Tokenizer | None]:
+        """Return the template and the tokenizer that this configuration names.
+
+        A template that is itself a tokenizer's counts with that tokenizer.
+
+        Raises:
+            ConfigError: either cannot be found.
+        """
+        named = self.tokenizer
+        tokenizer = load_tokenizer(named, allow_download=self.allow_download) if named else None
+        template = load_template(
+            self.template,
+            tokenizer=tokenizer,
+            variables=self.variables,
+            today=self.today,
+            allow_download=self.allow_download,
+        )
+        if tokenizer is None and template.tokenizer_digest:
+            tokenizer = load_tokenizer(self.template, allow_download=self.allow_download)
+        return template, tokenizer
+
+    def lock(self) -> str:
+        """Return the template lock: changes when the files that the names point to change."""
+        return self.load()[0].lock()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Mark one batch of SAMPLES.
+
+        Raises:
+            ConfigError: `over_length` is `fail` and a sample is too long; names the sample.
+        """
+        template, tokenizer = self.load()
+        prompts = [_messages(m) for m in batch["prompt"].to_pylist()]
+        completions = [_messages(m) for m in batch["completion"].to_pylist()]
+        rendered: list[Rendered | None] = []
+        checks: list[list[Check]] = []
+        for prompt, completion in zip(prompts, completions, strict=True):
+            text, outcome = _render(template, prompt, completion)
+            rendered.append(text)
+            checks.append([_special(template, [*prompt, *completion]), outcome])
+        lengths = _lengths(tokenizer, rendered)
+        over = [sum(pair) > self.max_length for pair in lengths]
+        if self.over_length == "fail" and any(over):
+            self._fail(batch, lengths, over)
+        columns = {
+            "checks": _replaced(batch["checks"].to_pylist(), checks),
+            "prompt_tokens": [p for p, _ in lengths],
+            "completion_tokens": [c for _, c in lengths],
+            "tokens_estimated": [tokenizer is None] * batch.num_rows,
+            "over_length": over,
+        }
+        for name, values in columns.items():
+            field = SAMPLES.field(name)
+            at = batch.schema.get_field_index(name)
+            batch = batch.set_column(at, field, pa.array(values, type=field.type))
+        return batch.select(SAMPLES.names).cast(SAMPLES)
+
+    def _fail(self, batch: pa.Table, lengths: list[tuple[int, int]], over: list[bool]) -> None:
+        at = over.index(True)
+        raise ConfigError(
+            f"sample {batch['sample_id'][at].as_py()} has {sum(lengths[at])} tokens, more than "
+            f"max_length {self.max_length} ({sum(over)} such in this batch): raise max_length, "
+            "or set over_length to drop"
+        )
+
+
+def _messages(rows: Iterable[dict[str, Any]]) -> list[Message]:
+    return [Message(role=r["role"], content=r["content"]) for r in rows]
+
+
+def _render(
+    template: ChatTemplate, prompt: Sequence[Message], completion: Sequence[Message]
+) -> tuple[Rendered | None, Check]:
+    try:
+        rendered = render_sample(template, prompt, completion)
+    except RenderRefusedError as refusal:
+        return None, Check(name=TEMPLATE_RENDERS, passed=False, detail=str(refusal))
+    return rendered, Check(name=TEMPLATE_RENDERS, passed=True)
+
+
+def _special(template: ChatTemplate, messages: Sequence[Message]) -> Check:
+    for number, message in enumerate(messages, start=1):
+        found = template.special_text_in(message.content)
+        if found:
+            detail = f"message {number} ({message.role}) holds {', '.join(found)}"
+            return Check(name=NO_SPECIAL_TOKENS, passed=False, detail=detail)
+    return Check(name=NO_SPECIAL_TOKENS, passed=True)
+
+
+def _lengths(
+    tokenizer: Tokenizer | None, rendered: Sequence[Rendered | None]
+) -> list[tuple[int, int]]:
+    """Return prompt and completion tokens per sample; (0, 0) for what could not be rendered."""
+    texts = [r for r in rendered if r is not None]
+    if tokenizer is None:
+        counted = iter([estimate_lengths(r) for r in texts])
+    else:
+        rows = tokenise(tokenizer, texts).rows
+        counted = iter([(row.prompt_tokens, row.completion_tokens) for row in rows])
+    return [(0, 0) if r is None else next(counted) for r in rendered]
+
+
+def _replaced(
+    old: list[list[dict[str, Any]]], new: list[list[Check]]
+) -> list[list[dict[str, Any]]]:
+    """Put the new checks in place of those of an earlier rendering."""
+    rows = []
+    for before, checks in zip(old, new, strict=True):
+        names = {check.name for check in checks}
+        kept = [check for check in before if check["name"] not in names]
+        added = [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks]
+        rows.append(kept + added)
+    return rows
