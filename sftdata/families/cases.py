@@ -9,6 +9,7 @@ facts of one period, computed), `members` (every fact of a kind, as a list).
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +28,11 @@ from sftdata.families.draft import (
 )
 from sftdata.families.family import Ratio
 from sftdata.families.shelf import PassageText, Shelf
-from sftdata.families.wording import amount, fact_view, fill, span_of_time, time_words
+from sftdata.families.wording import amount, bare_time, fact_view, fill, span_of_time, time_words
+from sftdata.formatting import number
 from sftdata.types import Fact
+
+_DIGITS = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
 __all__ = [
     "Case",
@@ -40,7 +44,9 @@ __all__ = [
     "draft",
     "entity_name",
     "gold",
+    "printed",
     "question_leads",
+    "quotient",
     "shown_number",
     "usable",
     "values",
@@ -222,7 +228,8 @@ def values(
         label = cite(passages, spot.start, spot.end)
         labelled = fraction(work.seed, shelf.doc.document_id, case.lineage, "time") < 0.5
         when = time_words(fact, shelf.doc, locale, labelled=labelled, shift=case.shift)
-        views.append(fact_view(fact, family, locale, label) | {"when": when})
+        view = fact_view(fact, family, locale, label)
+        views.append(view | {"when": when, "time": bare_time(when)})
     given: dict[str, Any] = {
         "entity": case.entity or entity_name(shelf),
         "title": shelf.doc.title,
@@ -266,12 +273,7 @@ def _comparison(case: Case, views: Sequence[dict[str, Any]], locale: str) -> dic
 def _quotient(case: Case, locale: str) -> dict[str, Any]:
     ratio, (top, bottom) = case.ratio, case.facts[:2]
     assert ratio is not None
-    assert top.number is not None
-    assert bottom.number is not None
-    factor = 100 if ratio.form == "percent" else 1
-    step = Decimal(1).scaleb(-ratio.digits)
-    value = (top.number / bottom.number * factor).quantize(step, ROUND_HALF_UP)
-    shown = f"{value}%" if ratio.form == "percent" else f"{value}"
+    shown = quotient(ratio, top, bottom)
     return {
         "ratio": ratio.zh if locale == "zh" else ratio.en,
         "result": shown,
@@ -279,17 +281,40 @@ def _quotient(case: Case, locale: str) -> dict[str, Any]:
     }
 
 
+def quotient(ratio: Ratio, top: Fact, bottom: Fact) -> str:
+    """Return a ratio of two facts as it is written: `46.5%`, or `0.87` for `times`."""
+    assert top.number is not None
+    assert bottom.number is not None
+    factor = 100 if ratio.form == "percent" else 1
+    step = Decimal(1).scaleb(-ratio.digits)
+    value = (top.number / bottom.number * factor).quantize(step, ROUND_HALF_UP)
+    return f"{value}%" if ratio.form == "percent" else f"{value}"
+
+
 def shown_number(fact: Fact) -> Decimal:
     """Return the number in the scale in which the document prints it."""
     assert fact.number is not None
-    return fact.number.scaleb(-fact.scale)
+    return Decimal(printed(fact))
+
+
+def printed(fact: Fact) -> str:
+    """Return the digits of a fact as the document prints them, without separators.
+
+    `1.40` stays `1.40`; a number in words, or a dash for nothing, is written in digits.
+    """
+    assert fact.number is not None
+    as_printed = fact.as_reported.replace(",", "").strip()
+    sign = "-" if fact.number < 0 else ""
+    if _DIGITS.fullmatch(as_printed):
+        return sign + as_printed
+    return number(fact.number.scaleb(-fact.scale)).replace(",", "")
 
 
 def digits(value: Decimal) -> str:
     """Return a plain number with thousands separators, as many decimals as it has.
 
-    >>> digits(Decimal("94036"))
-    '94,036'
+    >>> digits(Decimal("94036")), digits(Decimal("1.40"))
+    ('94,036', '1.40')
     """
     return f"{value:,f}"
 

@@ -105,6 +105,7 @@ def messages(
             source,
             locale,
             f"{family.id}/{locale}/{role}.j2",
+            tidy=False,
             passages=shown,
             question=question,
             question_first=question_first,

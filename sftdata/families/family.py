@@ -55,6 +55,8 @@ class Term(Part):
     """Name when the value is negative, by locale: `{en: net loss, zh: 净亏损}`."""
     aliases: Words = Field(default_factory=dict)
     """Other names by which a document may call it; a refusal must prove that none is present."""
+    spoken: Names = ()
+    """English labels of documents that are good names themselves: used where they stand."""
     topic: str = ""
     """A word for what it is about, for grouping: `income`, `vital`, `lab`."""
 
@@ -65,7 +67,9 @@ class Term(Part):
     def labels(self) -> tuple[str, ...]:
         """Return every known name in every language."""
         more = [a for words in self.aliases.values() for a in words]
-        return tuple(dict.fromkeys([self.en, self.zh, *self.negative.values(), *more]))
+        return tuple(
+            dict.fromkeys([self.en, self.zh, *self.spoken, *self.negative.values(), *more])
+        )
 
 
 class Lexicon(Part):
@@ -174,7 +178,9 @@ class FieldSource(Part):
     many: bool = False
     """Collect every distinct value into a list."""
     nested: dict[str, str] = Field(default_factory=dict)
-    """For `many`: an object per fact, field → take."""
+    """A list of objects, one for each value of the attribute `by`: field → fact name."""
+    by: str = "context"
+    """For `nested`: facts that share this attribute belong to one object."""
     dimensions: Literal["none", "some", "any"] = "any"
 
 
@@ -185,7 +191,7 @@ class Answer(Part):
     """A file under `schemas/`, e.g. `answers/cited_answer.json`."""
     form: Literal["object", "list", "table", "text", "cited"] = "cited"
     fields: dict[str, FieldSource] = Field(default_factory=dict)
-    """For `object`: field → source."""
+    """For `object`: field → source. A dot makes an object inside: `address.city`."""
     required: tuple[str, ...] = ()
     """For `object`: fields without which no sample is made."""
     key: str = "items"

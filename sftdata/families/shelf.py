@@ -112,8 +112,8 @@ class Shelf:
         """Return the passage where a fact can be read: its row, and its table's head."""
         if fact.start is None or fact.end is None:
             return None
-        row = (fact.row_start, fact.row_end)
-        start, end = row if row[0] is not None and row[1] is not None else (fact.start, fact.end)
+        start = fact.start if fact.row_start is None else fact.row_start
+        end = fact.end if fact.row_end is None else fact.row_end
         passage = self.holding(start, end)
         head = fact.attribute("table_start")
         if passage is None or (head and int(head) < passage.start):

@@ -16,15 +16,19 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sftdata.errors import FamilyError
-from sftdata.families.family import Family
+from sftdata.families.family import Family, Term
 from sftdata.formatting import money, percent, unit_words
 from sftdata.quantities import date_words, period_words
 from sftdata.types import Document, Fact
 
-__all__ = ["amount", "environment", "fact_view", "fill", "span_of_time", "time_words"]
+__all__ = ["amount", "bare_time", "environment", "fact_view", "fill", "span_of_time", "time_words"]
 
 _CURRENCY = re.compile(r"^(?:[A-Z]{3}(?:/.+)?|shares|pure)$")
+_PLAIN = re.compile(r"[\d,]+(?:\.\d+)?")
 _GAP = re.compile(r"[ \t]+\n")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_BETWEEN_BULLETS = re.compile(r"(?m)(?<=\.|。)\n\n(?=- )")
+_ADVERBIAL = re.compile(r"^(?:for|as of|on) ")
 
 
 @cache
@@ -56,8 +60,11 @@ def _compiled(source: str, locale: str) -> Template:
     return environment(locale).from_string(source)
 
 
-def fill(source: str, locale: str, where: str, **values: Any) -> str:
+def fill(source: str, locale: str, where: str, *, tidy: bool = True, **values: Any) -> str:
     """Render a template; `where` names it in errors.
+
+    `tidy` closes gaps that unused branches leave between lines; it is off for prompts, which carry
+    document text verbatim.
 
     Raises:
         FamilyError: the template is broken or uses a name that it is not given.
@@ -66,13 +73,24 @@ def fill(source: str, locale: str, where: str, **values: Any) -> str:
         text = _compiled(source, locale).render(**values)
     except TemplateError as error:
         raise FamilyError(f"{where}: {type(error).__name__}: {error.message}") from None
-    return _GAP.sub("\n", text).strip()
+    if tidy:
+        text = _BETWEEN_BULLETS.sub("\n", _BLANK_LINES.sub("\n\n", _GAP.sub("\n", text)))
+    return text.strip()
 
 
 def amount(fact: Fact, locale: str) -> str:
-    """Return a fact's value as a person would write it, exactly (never rounded)."""
+    """Return a fact's value as a person would write it, exactly (never rounded).
+
+    An amount per share keeps the digits that the document prints (`$1.40`, not `$1.4`).
+    """
     if fact.number is None:
         return fact.as_reported or fact.value or ""
+    if fact.unit and fact.unit.endswith("/shares") and _CURRENCY.match(fact.unit):
+        shown = money(Decimal(1), fact.unit, locale)
+        value = fact.as_reported if _PLAIN.fullmatch(fact.as_reported) else f"{abs(fact.number)}"
+        return ("-" if fact.number < 0 else "") + shown.replace("1", value, 1).removesuffix(
+            " per share"
+        )
     if fact.unit and _CURRENCY.match(fact.unit):
         return money(fact.number, fact.unit, locale, scale=fact.scale)
     unit = unit_words(fact.unit or "", locale)
@@ -162,14 +180,37 @@ def _whole_years(earlier: str, later: str) -> int | None:
     return years if abs(days - years * 365.25) <= 9 else None
 
 
+def bare_time(when: str) -> str:
+    """Return a time without its preposition: `fiscal 2024`, `September 28, 2024`.
+
+    >>> bare_time("as of September 28, 2024"), bare_time("截至2024年9月28日")
+    ('September 28, 2024', '2024年9月28日')
+    """
+    if when.startswith("截至") and "止" not in when:
+        return when.removeprefix("截至")
+    return _ADVERBIAL.sub("", when)
+
+
+def _spoken(fact: Fact, term: Term | None, locale: str) -> tuple[str, bool]:
+    """Return how to name a fact and whether the name is plural: the document's own words first."""
+    if term is None:
+        return fact.label or fact.name.split(":")[-1], False
+    if fact.number is not None and fact.number < 0 and locale in term.negative:
+        return term.negative[locale], False
+    own = fact.label.casefold().strip(" :：")
+    if locale == "en" and own in term.spoken:
+        last = own.split()[-1] if own.split() else ""
+        return own, last.endswith("s") and not re.search(r" (?:for|of) |ss$", own)
+    return term.name(locale), term.plural
+
+
 def fact_view(fact: Fact, family: Family, locale: str, cite: str = "") -> dict[str, Any]:
     """Return what a template may see of a fact: plain strings."""
     term = family.words.term(fact)
-    name = term.name(locale) if term else (fact.label or fact.name.split(":")[-1])
+    name, plural = _spoken(fact, term, locale)
     negative = fact.number is not None and fact.number < 0
     shown = amount(fact, locale)
-    if negative and term and locale in term.negative:
-        name = term.negative[locale]
+    if negative and term and name == term.negative.get(locale):
         shown = shown.replace("-", "", 1).replace("−", "", 1)
     return {
         "name": fact.name,
@@ -182,7 +223,7 @@ def fact_view(fact: Fact, family: Family, locale: str, cite: str = "") -> dict[s
         "negative": negative,
         "period": fact.period or "",
         "date": date_words(fact.period, locale) if fact.period and "/" not in fact.period else "",
-        "was": "were" if term and term.plural and not (negative and term.negative) else "was",
+        "was": "were" if plural else "was",
         "cite": cite,
         "attr": {a.kind: a.value for a in fact.attributes},
     }

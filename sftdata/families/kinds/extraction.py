@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from sftdata.chance import shuffled
-from sftdata.families.cases import shown_number
+from sftdata.families.cases import printed
 from sftdata.families.draft import Draft, Work, evidence_of, fact_key, pick, to_sample
 from sftdata.families.family import FieldSource
 from sftdata.families.shelf import PassageText, Shelf
@@ -94,12 +94,22 @@ def _object(work: Work, shelf: Shelf) -> Iterator[Found]:
         for name, source in spec.fields.items():
             chosen = _chosen(facts, source)
             used += chosen
-            answer[name] = _field(chosen, source)
-        if all(answer[name] not in (None, []) for name in spec.required) and used:
+            _put(answer, name, _field(chosen, source))
+        if all(answer.get(name) not in (None, []) for name in spec.required) and used:
             yield (passage,), answer, used
 
 
+def _put(answer: dict[str, Any], name: str, value: Any) -> None:
+    outer, dot, inner = name.partition(".")
+    if dot:
+        _put(answer.setdefault(outer, {}), inner, value)
+    else:
+        answer[name] = value
+
+
 def _chosen(facts: Sequence[Fact], source: FieldSource) -> list[Fact]:
+    if source.nested:
+        return [f for f in facts if f.name in source.fact]
     for pattern in source.fact:
         found = [
             f
@@ -113,9 +123,11 @@ def _chosen(facts: Sequence[Fact], source: FieldSource) -> list[Fact]:
 
 
 def _field(chosen: Sequence[Fact], source: FieldSource) -> Any:
-    if source.many and source.nested:
-        rows = [{k: taken(f, t) for k, t in source.nested.items()} for f in chosen]
-        return [row for i, row in enumerate(rows) if row not in rows[:i]]
+    if source.nested:
+        groups: dict[str, dict[str, str | None]] = {}
+        for fact in chosen:
+            groups.setdefault(fact.attribute(source.by), {})[fact.name] = fact.value
+        return [{k: g.get(name) for k, name in source.nested.items()} for g in groups.values()]
     if source.many:
         return list(dict.fromkeys(taken(f, source.take) for f in chosen))
     return taken(chosen[0], source.take) if chosen else None
@@ -131,12 +143,15 @@ def taken(fact: Fact, take: str) -> str | None:
     if kind == "attribute":
         return fact.attribute(attribute) or None
     if kind == "displayed":
-        return format(shown_number(fact), "f") if fact.number is not None else fact.value
+        return printed(fact) if fact.number is not None else fact.value
     if kind == "display_unit":
         scale = _SCALES.get(fact.scale, "")
         return f"{fact.unit or ''} {scale}".strip() or None
     if kind == "concept":
         return fact.name.split(":", 1)[-1]
+    if kind == "members":
+        members = [d.value.split(":", 1)[-1] for d in fact.dimensions]
+        return "; ".join(members) or None
     if kind in ("period_start", "period_end"):
         days = (fact.period or "").split("/")
         return (days[0] if kind == "period_start" and len(days) == 2 else None) or (
@@ -161,31 +176,31 @@ def _list(work: Work, shelf: Shelf) -> Iterator[Found]:
 
 
 def _table(work: Work, shelf: Shelf) -> Iterator[Found]:
-    """A statement: one row per line, one value per period, as printed."""
+    """A statement: one row per line, one value per column, as printed."""
     spec = work.family.answer
     for passage in _scopes(work, shelf):
-        facts = _matching(work, shelf, passage)
+        facts = [f for f in _matching(work, shelf, passage) if f.attribute("column")]
         lines: dict[int, list[Fact]] = {}
         for fact in facts:
             if fact.row_start is not None and fact.label:
                 lines.setdefault(fact.row_start, []).append(fact)
-        periods = list(dict.fromkeys(f.period for f in facts if f.period))
-        rows = [_line(shelf, line, periods) for line in lines.values()]
+        columns = list(dict.fromkeys(f.attribute("column") for f in facts))
+        rows = [_line(shelf, line, columns) for line in lines.values()]
         complete = [row for row in rows if row is not None]
         if len(complete) == len(rows) and spec.least <= len(rows) <= spec.most:
-            yield (passage,), {"periods": periods, "rows": complete}, facts
+            yield (passage,), {"columns": columns, "rows": complete}, facts
 
 
-def _line(shelf: Shelf, line: Sequence[Fact], periods: Sequence[str]) -> dict[str, Any] | None:
-    """Return one row; None when a period stands twice in it or the units differ."""
-    by_period = {f.period: f for f in line}
+def _line(shelf: Shelf, line: Sequence[Fact], columns: Sequence[str]) -> dict[str, Any] | None:
+    """Return one row; None when a column stands twice in it or the units differ."""
+    by_column = {f.attribute("column"): f for f in line}
     units = {taken(f, "display_unit") for f in line if f.number}
-    if len(by_period) != len(line) or len(units) > 1:
+    if len(by_column) != len(line) or len(units) > 1:
         return None
     return {
         "label": line[0].label,
         "unit": next(iter(units), taken(line[0], "display_unit")),
-        "values": [_printed(shelf, by_period.get(p)) for p in periods],
+        "values": [_printed(shelf, by_column.get(c)) for c in columns],
     }
 
 
@@ -194,8 +209,9 @@ def _printed(shelf: Shelf, fact: Fact | None) -> str | None:
     if fact is None or fact.number is None or fact.start is None:
         return None
     before = shelf.doc.text[max(0, fact.start - 3) : fact.start].rstrip(" $€£¥")
-    value = shown_number(replace(fact, number=abs(fact.number)))
-    return f"{'-' if before.endswith(('(', '-', '−', '–')) and value else ''}{value:f}"
+    value = printed(replace(fact, number=abs(fact.number)))
+    negative = before.endswith(("(", "-", "−", "–")) and fact.number != 0
+    return f"{'-' if negative else ''}{value}"
 
 
 _RECIPES: dict[str, Callable[[Work, Shelf], Iterator[Found]]] = {

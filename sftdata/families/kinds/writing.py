@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sftdata.chance import rank, shuffled
-from sftdata.families.cases import change, entity_name, usable
+from sftdata.families.cases import change, entity_name, quotient, usable
 from sftdata.families.draft import Draft, Work, cite, evidence_of, fact_key, pick, to_sample
 from sftdata.families.shelf import PassageText, Shelf
-from sftdata.families.wording import amount, fact_view, fill, span_of_time, time_words
+from sftdata.families.wording import bare_time, fact_view, fill, span_of_time, time_words
 from sftdata.grounding.numbers import ungrounded_numbers
 from sftdata.types import Evidence, Fact, Sample, Section
 
@@ -147,10 +147,39 @@ def _told(
             now, before = pairs[role]
             told[role] = _movement(work, shelf, now, before, passages, locale)
     first = next(iter(pairs.values()))
+    when = [time_words(fact, shelf.doc, locale) for fact in first]
     return told | {
-        "when": time_words(first[0], shelf.doc, locale),
-        "before": time_words(first[1], shelf.doc, locale),
+        "when": when[0],
+        "before": bare_time(when[1]),
+        "ratios": _ratios(work, shelf, pairs, passages, locale),
     }
+
+
+def _ratios(
+    work: Work,
+    shelf: Shelf,
+    pairs: dict[str, tuple[Fact, Fact]],
+    passages: Sequence[PassageText],
+    locale: str,
+) -> list[dict[str, str]]:
+    """Return the family's ratios for both periods, where both figures are there."""
+    found = []
+    by_name = {pair[0].name: pair for pair in pairs.values()}
+    for ratio in work.family.ratios:
+        top = next((by_name[n] for n in ratio.numerator if n in by_name), None)
+        bottom = next((by_name[n] for n in ratio.denominator if n in by_name), None)
+        if top is None or bottom is None or min(f.number or 0 for f in (*top, *bottom)) <= 0:
+            continue
+        spot = evidence_of(shelf.doc, top[0])
+        found.append(
+            {
+                "name": ratio.zh if locale == "zh" else ratio.en,
+                "now": quotient(ratio, top[0], bottom[0]),
+                "before": quotient(ratio, top[1], bottom[1]),
+                "cite": cite(passages, spot.start, spot.end),
+            }
+        )
+    return found
 
 
 def _movement(
@@ -163,11 +192,14 @@ def _movement(
 ) -> dict[str, Any]:
     spot = evidence_of(shelf.doc, now)
     view = fact_view(now, work.family, locale, cite(passages, spot.start, spot.end))
+    earlier = fact_view(before, work.family, locale)
     assert now.number is not None
     assert before.number is not None
     moved = change(now.number, before.number) if before.number > 0 and now.number > 0 else None
     return view | {
-        "was_amount": amount(before, locale),
+        "was_amount": earlier["amount"],
+        "was_concept": earlier["concept"],
+        "was_was": earlier["was"],
         "direction": moved["direction"] if moved else "",
         "percent": f"{moved['percent']}%" if moved else "",
     }
