@@ -1,0 +1,285 @@
+"""Audit any dataset: every question answered, or said to be not verified, with the reason."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from sftdata.audit_sources import digest_files, load
+from sftdata.chance import rank
+from sftdata.dataset import AuditData
+from sftdata.errors import ConfigError
+from sftdata.registry import BUILTIN
+from sftdata.registry import checks as registered
+from sftdata.report import AuditReport, CheckResult, Leakage, Totals, Verdict
+from sftdata.similarity.overlap import leakage_index
+
+__all__ = ["audit", "audit_data", "digest_files"]
+
+ESSENTIAL = ("group_overlap", "exact_duplicates", "near_samples")
+"""Without an answer to these nobody may call a split clean."""
+
+LISTED_GROUPS = 60
+
+
+def audit(
+    dataset: Any = None,
+    *,
+    group: str | None = None,
+    text: str | Sequence[str] | None = None,
+    splits: Mapping[str, str | Path] | None = None,
+    checks: Sequence[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    excerpts: bool = True,
+    seed: int = 0,
+) -> AuditReport:
+    """Audit a dataset and return the report; what was judged is not changed.
+
+    Args:
+        dataset: a build of sftdata, a file or folder (Parquet, JSONL, JSON, CSV, Arrow,
+            `save_to_disk`), a `Dataset`, `DatasetDict`, Arrow table, pandas frame or list of
+            dicts. Shapes: prompt/completion, messages, conversations, instruction/output,
+            question/answer, text.
+        group: the column whose values may not stand in two splits (company, patient).
+        text: the column or columns to read, where the shape is none of the known ones; the last
+            of several is the completion.
+        splits: name of a split → its file, where one file is one split.
+        checks: names of the checks to make; None makes all.
+        options: settings of single checks, such as `{"near_samples": {"threshold": 0.7}}`.
+        excerpts: False leaves every excerpt of a sample out of the report.
+        seed: of the random splits that the leakage index is compared with.
+
+    Raises:
+        ConfigError: a path, column or check that does not exist; the message lists what does.
+        SourceError: a file cannot be read.
+
+    >>> rows = [{"prompt": f"Revenue of {c}?", "completion": c, "company": c, "split": s}
+    ...         for c, s in (("A", "train"), ("B", "train"), ("B", "test"))]
+    >>> report = audit(rows, group="company")
+    >>> report.verdict, report.check("group_overlap").findings[0].ids
+    ('blocked', ('train:2', 'test:1'))
+    """
+    if dataset is None and not splits:
+        raise ConfigError("dataset: nothing to audit; give a path, a table or splits={…}")
+    columns = [text] if isinstance(text, str) else text
+    data = load(dataset, group=group, text=columns, splits=splits, excerpts=excerpts)
+    settings = {"group": group, "text": list(columns or ()) or None, "seed": seed}
+    return audit_data(data, checks=checks, options=options, seed=seed, settings=settings)
+
+
+def audit_data(
+    data: AuditData,
+    *,
+    checks: Sequence[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> AuditReport:
+    """Audit what is in memory already; see `audit`."""
+    parts = _parts(checks, options or {})
+    results = tuple(_ask(part, data) for part in parts)
+    leakage = _leakage(data, seed)
+    verdict, meaning = _judge(results, data)
+    given = {k: v for k, v in (settings or {}).items() if v is not None}
+    given["checks"] = {part.name: part.model_dump(mode="json") for part in parts}
+    metrics: dict[str, Any] = {}
+    if leakage:
+        metrics["leakage_index"] = leakage[-1].index
+        metrics["leakage_index_random_split"] = leakage[-1].by_row
+    metrics["not_verified"] = sum(r.status == "not_verified" for r in results)
+    return AuditReport(
+        dataset=data.name,
+        verdict=verdict,
+        meaning=meaning,
+        digest=data.digest,
+        files=data.files,
+        totals=_totals(data),
+        checks=results,
+        leakage=leakage,
+        metrics=metrics,
+        settings=given,
+        versions=_versions(),
+    )
+
+
+def _parts(names: Sequence[str] | None, options: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    known = registered.names()
+    ordered = [n for n in BUILTIN["check"] if n in known]
+    ordered += [n for n in known if n not in ordered]
+    parts = []
+    for name in [*(names if names is not None else ordered)]:
+        kind = registered.get(name)
+        try:
+            parts.append(kind(**options.get(name, {})))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(p) for p in first["loc"])
+            raise ConfigError(f"checks.{name}.{place}: {first['msg']}") from error
+    unused = set(options) - {part.name for part in parts}
+    if unused:
+        raise ConfigError(f"options for checks that are not made: {', '.join(sorted(unused))}")
+    return parts
+
+
+def _ask(part: Any, data: AuditData) -> CheckResult:
+    """Ask one question, or say which columns are missing to ask it."""
+    missing = data.missing(part.needs)
+    if missing:
+        reasons = [data.absent.get(c, _missing_words(c, data)) for c in missing]
+        return CheckResult.not_verified(part, "; ".join(reasons))
+    if part.across and len(data.splits) < 2:
+        return CheckResult.not_verified(part, "there is only one split, so nothing to compare")
+    result = part(data)
+    if not isinstance(result, CheckResult):
+        raise ConfigError(f"check {part.name!r} did not return a CheckResult")
+    return result
+
+
+def _missing_words(column: str, data: AuditData) -> str:
+    if column in data.table.column_names:
+        return f"every value of the column {column!r} is empty"
+    return f"the data has no column {column!r}"
+
+
+def _judge(results: Sequence[CheckResult], data: AuditData) -> tuple[Verdict, str]:
+    failed = [r for r in results if r.status == "failed"]
+    warned = [r for r in results if r.status == "warned"]
+    unseen = [r for r in results if r.status == "not_verified"]
+    open_questions = [r for r in unseen if r.name in ESSENTIAL]
+    missing = f" {_count(unseen, 'check')} could not be made." if unseen else ""
+    if failed:
+        what = "; ".join(f"{r.title.lower()} ({r.count:,})" for r in failed[:3])
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        return "blocked", (
+            f"Do not train or report scores on this data: {_count(failed, 'check')} failed: "
+            f"{what}{more}.{missing}"
+        )
+    if open_questions:
+        what = "; ".join(f"{r.title.lower()}: {r.why}" for r in open_questions)
+        return "warnings", f"No leak was found, but none can be ruled out. Not verified: {what}."
+    if warned:
+        what = "; ".join(f"{r.title.lower()} ({r.count:,})" for r in warned[:3])
+        return "warnings", (
+            f"No leak was found. {_count(warned, 'check')} should be looked at first: "
+            f"{what}.{missing}"
+        )
+    return "clean", (
+        f"No leak and no defect was found in {data.rows:,} samples across "
+        f"{len(data.splits)} splits.{missing}"
+    )
+
+
+def _count(items: Sequence[Any], noun: str) -> str:
+    return f"{len(items)} {noun}" + ("" if len(items) == 1 else "s")
+
+
+def _totals(data: AuditData) -> Totals:
+    by = {c: _tally(data, c) for c in ("kind", "family", "locale") if data.has(c)}
+    by_split = {s: len(data.rows_of(s)) for s in data.splits}
+    kind_by_split: dict[str, dict[str, int]] = {}
+    label = next((c for c in ("kind", "family", "locale") if data.has(c)), None)
+    if label is not None:
+        pairs = Counter(zip(data.values(label), data.split_of.tolist(), strict=True))
+        for (kind, split), count in sorted(pairs.items(), key=str):
+            kind_by_split.setdefault(str(kind or ""), {})[split] = count
+    known = data.group_codes >= 0
+    groups = len(np.unique(data.group_codes[known])) if known.any() else None
+    return Totals(
+        rows=data.rows,
+        by_split=by_split,
+        by_kind=by.get("kind", {}),
+        by_family=by.get("family", {}),
+        by_locale=by.get("locale", {}),
+        kind_by_split=kind_by_split,
+        groups=groups,
+        groups_by_split={
+            s: len(np.unique(data.group_codes[known & (data.split_of == s)])) for s in data.splits
+        }
+        if groups
+        else {},
+        largest_groups=_largest_groups(data) if groups else {},
+    )
+
+
+def _tally(data: AuditData, column: str) -> dict[str, int]:
+    counts = Counter(str(v or "") for v in data.values(column))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _largest_groups(data: AuditData) -> dict[str, dict[str, int]]:
+    pairs = Counter(zip(data.values("group"), data.split_of.tolist(), strict=True))
+    found: dict[str, dict[str, int]] = {}
+    for (group, split), count in pairs.items():
+        if group:
+            found.setdefault(str(group), {})[split] = count
+    ranked = sorted(found, key=lambda g: (len(found[g]) < 2, -sum(found[g].values()), g))
+    return {g: dict(sorted(found[g].items())) for g in ranked[:LISTED_GROUPS]}
+
+
+def _leakage(data: AuditData, seed: int) -> tuple[Leakage, ...]:
+    """Return the leakage index of train with each held-out split, beside two random splits."""
+    if len(data.splits) < 2 or not data.has("prompt"):
+        return ()
+    texts = data.text
+    train = data.rows_of(data.train)
+    out = []
+    for held in data.splits[1:]:
+        rows = data.rows_of(held)
+        both = np.sort(np.concatenate([train, rows]))
+        by_document = None
+        if data.has("document_ids"):
+            first = [(names or [""])[0] for names in data.array("document_ids").to_pylist()]
+            shuffled = _shuffled(both, [first[r] for r in both], len(rows), seed)
+            by_document = _index(texts, both, shuffled)
+        shuffled = _shuffled(both, [data.ids[r] for r in both], len(rows), seed)
+        out.append(
+            Leakage(
+                train=data.train,
+                held_out=held,
+                index=round(_share(texts, train, rows), 4),
+                by_row=_index(texts, both, shuffled),
+                by_document=by_document,
+            )
+        )
+    return tuple(out)
+
+
+def _shuffled(
+    rows: NDArray[np.int64], keys: Sequence[str], size: int, seed: int
+) -> NDArray[np.int64]:
+    """Return about `size` of the rows, chosen by whole keys in the order of their hash."""
+    order = np.argsort([rank(seed, k) for k in keys], kind="stable")
+    named = np.array(keys, dtype=object)[order]
+    starts = np.flatnonzero(np.append(True, named[1:] != named[:-1]))
+    end = starts[min(int(np.searchsorted(starts, size)), len(starts) - 1)]
+    return np.sort(rows[order[: max(int(end), 1)]])
+
+
+def _index(texts: pa.Array, both: NDArray[np.int64], held: NDArray[np.int64]) -> float | None:
+    train = np.setdiff1d(both, held)
+    return round(_share(texts, train, held), 4) if len(train) and len(held) else None
+
+
+def _share(texts: pa.Array, train: NDArray[np.int64], held: NDArray[np.int64]) -> float:
+    return leakage_index(
+        texts.take(pa.array(train)), texts.take(pa.array(held)), n=8, mask_numbers=True
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("sftdata", "numpy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return dict(sorted(found.items()))

@@ -1,0 +1,311 @@
+"""The one shape in which any dataset is audited: an Arrow table with whatever columns there are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sftdata.report import DataFile, Example
+
+__all__ = ["EXCERPT", "AuditData", "Chunks", "Divided", "cut_excerpt"]
+
+EXCERPT = 360
+"""Characters of a text that a report may show."""
+
+_ORDER = ("train", "training", "validation", "valid", "val", "dev", "eval", "test", "holdout")
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The paragraphs that stand in prompts: each text once, and every row that holds it.
+
+    `rows[i]` holds the text `texts[codes[i]]`.
+    """
+
+    texts: pa.Array
+    rows: NDArray[np.int64]
+    codes: NDArray[np.int64]
+
+    @cached_property
+    def rows_by_text(self) -> list[NDArray[np.int64]]:
+        """Return, for each text, the rows that hold it, ascending."""
+        order = np.lexsort((self.rows, self.codes))
+        bounds = np.searchsorted(self.codes[order], np.arange(1, len(self.texts)))
+        return np.split(self.rows[order], bounds)
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A key (group, document, fact) that stands in more than one split, and its rows by split."""
+
+    key: str
+    rows: dict[str, list[int]]
+
+    @property
+    def count(self) -> int:
+        """All rows concerned."""
+        return sum(len(r) for r in self.rows.values())
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The first two splits: train and the first held-out one where train is concerned."""
+        first, second = list(self.rows)[:2]
+        return first, second
+
+    @property
+    def named(self) -> list[int]:
+        """Rows to name: every row of all but the largest side, and 20 of the largest."""
+        largest = max(self.rows, key=lambda s: len(self.rows[s]))
+        return [r for s, rows in self.rows.items() for r in (rows[:20] if s == largest else rows)]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{len(r)} in {s}" for s, r in self.rows.items())
+
+
+@dataclass(frozen=True)
+class AuditData:
+    """A dataset as the checks see it.
+
+    Columns, all optional but `id`: `split group kind family locale prompt completion question
+    answer answer_schema document_ids context evidence facts twin_of reason_code checks
+    prompt_tokens completion_tokens tokens_estimated over_length`. `prompt` and `completion` are
+    plain text; system messages, which every row of a family shares, stand apart in `system`.
+    """
+
+    table: pa.Table
+    documents: pa.Table | None = None
+    """Rows of `DOCUMENTS`, where the lineage of a build is at hand."""
+    name: str = "dataset"
+    files: tuple[DataFile, ...] = ()
+    digest: str = ""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Why a column is missing, where more can be said than that it is."""
+    excerpts: bool = True
+    """Whether findings may show short excerpts of samples."""
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return int(self.table.num_rows)
+
+    def has(self, *columns: str) -> bool:
+        """Return whether all these columns are there and not all null."""
+        return not self.missing(columns)
+
+    def missing(self, columns: Sequence[str]) -> list[str]:
+        """Return those of the columns that are not there, or hold nothing at all."""
+        return [c for c in columns if c not in self._present]
+
+    @cached_property
+    def _present(self) -> frozenset[str]:
+        names = [
+            name
+            for name in self.table.column_names
+            if self.table.column(name).null_count < self.rows or self.rows == 0
+        ]
+        if self.documents is not None and self.documents.num_rows:
+            names.append("documents")
+        return frozenset(names)
+
+    def array(self, column: str) -> pa.Array:
+        """Return a column as one Arrow array."""
+        data = self.table.column(column)
+        return data.chunk(0) if data.num_chunks == 1 else pa.concat_arrays(_chunks(data))
+
+    def values(self, column: str) -> list[object]:
+        """Return a column as Python values."""
+        return list(self.table.column(column).to_pylist())
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The id of every row."""
+        return [str(i) for i in self.table.column("id").to_pylist()]
+
+    @cached_property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits: train first, then held-out ones in their usual order."""
+        if "split" not in self.table.column_names:
+            return ()
+        names = [s for s in pc.unique(self.table.column("split")).to_pylist() if s]
+        if not any(n.lower().startswith("train") for n in names) and names:
+            counts = {n: int((self.split_of == n).sum()) for n in names}
+            largest = max(sorted(names), key=lambda n: counts[n])
+            return (largest, *sorted((n for n in names if n != largest), key=_split_rank))
+        return tuple(sorted(names, key=_split_rank))
+
+    @cached_property
+    def split_of(self) -> NDArray[np.object_]:
+        """The split of every row; empty where there is none."""
+        if "split" not in self.table.column_names:
+            return np.full(self.rows, "", dtype=object)
+        return np.array([s or "" for s in self.values("split")], dtype=object)
+
+    @property
+    def train(self) -> str:
+        """The split that is learnt from: `train…` by name, else the largest."""
+        return self.splits[0] if self.splits else ""
+
+    @property
+    def split_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every two splits, the one learnt from first."""
+        names = self.splits
+        return tuple((a, b) for i, a in enumerate(names) for b in names[i + 1 :])
+
+    def rows_of(self, split: str) -> NDArray[np.int64]:
+        """Return the row numbers of a split."""
+        return np.flatnonzero(self.split_of == split)
+
+    @cached_property
+    def group_codes(self) -> NDArray[np.int64]:
+        """A number per row for its group; rows without one have -1."""
+        if "group" not in self.table.column_names:
+            return np.full(self.rows, -1, dtype=np.int64)
+        column = pc.if_else(
+            pc.equal(self.array("group"), ""), pa.scalar(None, pa.string()), self.array("group")
+        )
+        indices = column.dictionary_encode().indices
+        return np.asarray(indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    @cached_property
+    def text(self) -> pa.Array:
+        """The whole sample without its system message: what two rows are compared by."""
+        parts = [self.array(c) for c in ("prompt", "completion") if c in self.table.column_names]
+        if not parts:
+            return pa.array([""] * self.rows, pa.string())
+        return pc.binary_join_element_wise(*parts, "\n", null_handling="replace")
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """Paragraphs of at least 160 bytes in prompts, each text once.
+
+        Why the prompt and not the declared context: the prompt is what is learnt from, and a
+        passage that stands there undeclared leaks all the same.
+        """
+        prompts = pc.fill_null(self.array("prompt"), "")
+        parts = pc.split_pattern_regex(prompts, r"\n[ \t\r]*\n")
+        rows = np.asarray(pc.list_parent_indices(parts), dtype=np.int64)
+        flat = pc.utf8_trim_whitespace(pc.list_flatten(parts))
+        long = np.asarray(pc.greater_equal(pc.binary_length(flat), 160))
+        encoded = flat.filter(pa.array(long)).dictionary_encode()
+        codes = np.asarray(encoded.indices, dtype=np.int64)
+        return Chunks(texts=encoded.dictionary, rows=rows[long], codes=codes)
+
+    def fingerprints(self, texts: pa.Array) -> NDArray[np.bytes_]:
+        """Return a 128-bit hash of each text: equal for texts that differ in case, width or space.
+
+        Empty texts have the empty hash.
+        """
+        out = np.zeros(len(texts), dtype="S16")
+        for start in range(0, len(texts), 4096):
+            for i, value in enumerate(_folded(texts.slice(start, 4096)).to_pylist(), start):
+                if value:
+                    out[i] = hashlib.blake2b(value.encode(), digest_size=16).digest()
+        return out
+
+    def divided(self, rows: NDArray[np.int64], keys: pa.Array) -> list[Divided]:
+        """Return every key that stands in more than one split, most rows first.
+
+        Args:
+            rows: the row of each key.
+            keys: strings, one per entry of `rows`; null and empty keys are no key.
+        """
+        encoded = pc.if_else(
+            pc.equal(pc.fill_null(keys, ""), ""), pa.scalar(None, pa.string()), keys
+        ).dictionary_encode()
+        codes = np.asarray(encoded.indices.fill_null(-1), dtype=np.int64)
+        places = np.array([self.splits.index(s) if s else -1 for s in self.split_of[rows]])
+        known = (codes >= 0) & (places >= 0)
+        codes, places, rows = codes[known], places[known], rows[known]
+        pairs = np.unique(np.stack([codes, places]), axis=1)
+        seen, counts = np.unique(pairs[0], return_counts=True)
+        wanted = seen[counts > 1]
+        keep = np.isin(codes, wanted)
+        found: dict[int, dict[str, list[int]]] = {int(c): {} for c in wanted}
+        for code, place, row in zip(codes[keep], places[keep], rows[keep], strict=True):
+            found[int(code)].setdefault(self.splits[place], []).append(int(row))
+        names = encoded.dictionary
+        out = [
+            Divided(names[c].as_py(), {s: sorted(set(parts[s])) for s in self.splits if s in parts})
+            for c, parts in found.items()
+        ]
+        return sorted(out, key=lambda d: (-d.count, d.key))
+
+    def named(self, rows: Iterable[int]) -> tuple[str, ...]:
+        """Return the ids of rows, in the order given, each once."""
+        return tuple(dict.fromkeys(self.ids[int(r)] for r in rows))
+
+    def pair(
+        self, left: int, right: int, column: str = "", *, similarity: float | None = None
+    ) -> Example | None:
+        """Return two rows side by side, cut around where they differ."""
+        if not self.excerpts:
+            return None
+        source = self.text if not column else self.array(column)
+        return self.side_by_side(
+            left, right, (source[left].as_py() or "", source[right].as_py() or ""), similarity
+        )
+
+    def side_by_side(
+        self, left: int, right: int, texts: tuple[str, str], similarity: float | None = None
+    ) -> Example | None:
+        """Return two given texts of two rows side by side."""
+        if not self.excerpts:
+            return None
+        first, second = cut_excerpt(*texts)
+        return Example(
+            left_id=self.ids[left],
+            right_id=self.ids[right],
+            left_title=str(self.split_of[left]),
+            right_title=str(self.split_of[right]),
+            left=first,
+            right=second,
+            similarity=None if similarity is None else round(float(similarity), 4),
+        )
+
+
+def _folded(texts: pa.Array) -> pa.Array:
+    """Fold case, width and white space: two texts that read alike become equal."""
+    folded = pc.utf8_lower(pc.utf8_normalize(texts.cast(pa.string()), form="NFKC"))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"\s+", " "))
+
+
+def _chunks(data: pa.ChunkedArray) -> list[pa.Array]:
+    return data.chunks or [pa.array([], data.type)]
+
+
+def _split_rank(name: str) -> tuple[int, str]:
+    lowered = name.lower()
+    for rank, known in enumerate(_ORDER):
+        if lowered.startswith(known):
+            return rank, name
+    return len(_ORDER), name
+
+
+def cut_excerpt(left: str, right: str, size: int = EXCERPT) -> tuple[str, str]:
+    """Cut two texts to `size` characters, beginning shortly before they first differ.
+
+    >>> cut_excerpt("same " * 100 + "old", "same " * 100 + "new", size=20)
+    ('… same same same old', '… same same same new')
+    """
+    limit = min(len(left), len(right))
+    start = next((i for i in range(limit) if left[i] != right[i]), limit)
+    longest = max(len(left), len(right))
+    start = 0 if start == longest or longest <= size else max(0, start - size * 3 // 4 - 2)
+    return _window(left, start, size), _window(right, start, size)
+
+
+def _window(text: str, start: int, size: int) -> str:
+    if start:
+        blank = text.find(" ", start, start + 12)
+        start = blank + 1 if blank >= 0 else start
+    piece = text[start : start + size]
+    before = "… " if start else ""
+    after = " …" if start + size < len(text) else ""
+    return f"{before}{piece}{after}"

@@ -1,0 +1,67 @@
+"""Is one prompt answered in two ways?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pyarrow.compute as pc
+
+from sftdata.dataset import AuditData
+from sftdata.part import Part
+from sftdata.report import CheckResult, Finding
+
+__all__ = ["ConflictingTargetsCheck"]
+
+
+class ConflictingTargetsCheck(Part):
+    """Finds equal inputs (system message included) with different completions."""
+
+    name: ClassVar[str] = "conflicting_targets"
+    title: ClassVar[str] = "One input, one target"
+    question: ClassVar[str] = "Is the same input paired with different targets?"
+    why: ClassVar[str] = (
+        "Two targets for one input pull the model both ways; near refusals this is how a model "
+        "comes to refuse at random."
+    )
+    action: ClassVar[str] = "Keep the right target, or make the inputs differ by what decides it."
+    severity: ClassVar[str] = "warning"
+    needs: ClassVar[tuple[str, ...]] = ("prompt", "completion")
+    across: ClassVar[bool] = False
+
+    def __call__(self, data: AuditData) -> CheckResult:
+        """Group rows by the hash of their input, then count hashes of the target."""
+        inputs = data.array("prompt")
+        if data.has("system"):
+            inputs = pc.binary_join_element_wise(
+                pc.fill_null(data.array("system"), ""), pc.fill_null(inputs, ""), "\n"
+            )
+        asked = data.fingerprints(inputs).tolist()
+        told = data.fingerprints(data.array("completion")).tolist()
+        seen: dict[bytes, list[int]] = {}
+        for row, key in enumerate(asked):
+            if key and told[row]:
+                seen.setdefault(key, []).append(row)
+        findings = []
+        for rows in seen.values():
+            first = rows[0]
+            other = next((r for r in rows if told[r] != told[first]), None)
+            if other is None:
+                continue
+            findings.append(
+                Finding.of(
+                    self.name,
+                    "warning",
+                    f"One input has {len({told[r] for r in rows})} different targets "
+                    f"in {len(rows)} samples",
+                    subject=min(data.named(rows)),
+                    ids=data.named(rows),
+                    example=data.pair(first, other, "completion"),
+                    action=self.action,
+                )
+            )
+        return CheckResult.of(
+            self,
+            findings,
+            compared=f"{len(seen):,} distinct inputs of {data.rows:,} samples",
+            metrics={"inputs": len(seen), "conflicts": len(findings)},
+        )
