@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from chat_probes import KINDS
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers import Tokenizer as Backend
 from tokenizers.trainers import BpeTrainer
@@ -18,7 +19,6 @@ CORPUS = [
     "营业收入为1.2亿元，同比增长百分之十二。患者血压为142/91毫米汞柱。\n",
     " answer\n\n the and of revenue 净利润 净利润 净利润 营业收入 营业收入",
 ]
-KINDS = ("bytes", "trimmed", "nfc", "metaspace")
 
 
 def _backend(kind):

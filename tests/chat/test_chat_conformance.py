@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from probes import as_dicts, conversations, turn
+from chat_probes import as_dicts, conversations, turn
 
 from sftdata.chat.sandbox import RenderRefusedError
 from sftdata.chat.template import BUNDLED, load_template

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from probes import turn
+from chat_probes import turn
 
 from sftdata.chat.template import BUNDLED, load_template
 from sftdata.chat.tokenizer import load_tokenizer

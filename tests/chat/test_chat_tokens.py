@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import KINDS
+from chat_probes import KINDS, as_dicts, conversations, turn
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from probes import as_dicts, conversations, turn
 
 from sftdata.chat.sandbox import RenderRefusedError
 from sftdata.chat.template import BUNDLED, load_template

@@ -2,6 +2,9 @@
 
 from sftdata.types import Message
 
+KINDS = ("bytes", "trimmed", "nfc", "metaspace")
+"""Kinds of tiny tokenizers: plain byte-level, with trimmed offsets, normalising, SentencePiece."""
+
 QUESTIONS = [
     "What were total net sales?",
     "营业收入是多少？",
