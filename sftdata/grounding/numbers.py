@@ -1,0 +1,261 @@
+"""Numeric faithfulness: is every number of an output one of the context's, or made from them?"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal
+from functools import lru_cache
+from typing import Literal
+
+from sftdata.quantities import DateMention, NumberMention, find_dates, find_numbers
+from sftdata.text import sentences
+
+__all__ = ["NumberUse", "number_uses", "ungrounded_numbers"]
+
+_EXACT = Context(prec=60)
+_POWERS = (3, 4, 6, 8, 9)
+_CITATION = re.compile(
+    r"[\[【(（]\s?(?:[PpDdSs]?\d{1,3}|[PpDd]\d{1,3}:\d+[-–]\d+)"
+    r"(?:\s?[,;，、–-]\s?[PpDdSs]?\d{1,3})*\s?[\]】]"
+    r"|[(（]\s?[PpDd]\d{1,3}(?:\s?[,;，、]\s?[PpDd]\d{1,3})*\s?[)）]"
+)
+_LIST_NUMBER = re.compile(
+    r"^[ \t]*(?:#+[ \t]*)?(?:\d{1,2}(?:[.)、．](?!\d)|\.\d{1,2}[ \t])|[(（]\d{1,2}[)）])",
+    re.MULTILINE,
+)
+_SURE_DIGITS = 3
+"""A number with fewer digits matches another scale too easily; then the scale must be said."""
+_SCALE_SAID = {
+    3: re.compile(r"\bthousands\b|千(?:美|港|欧)?元|[’']000", re.IGNORECASE),
+    4: re.compile(r"[万萬](?:美|港|欧)?元"),
+    6: re.compile(r"\bmillions\b|百万", re.IGNORECASE),
+    8: re.compile(r"[亿億](?:美|港|欧)?元"),
+    9: re.compile(r"\bbillions\b|十亿", re.IGNORECASE),
+}
+_MOST_OPERANDS = 40
+"""Numbers of one row or sentence that are paired; a longer one is a list, not a comparison."""
+
+_MOST_PAIRS = 5000
+
+How = Literal["verbatim", "rescaled", "rounded", "question", "derived", "ungrounded"]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberUse:
+    """A number or date of an output, and where it comes from."""
+
+    start: int
+    end: int
+    raw: str
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What the numbers of an output may come from: numbers by size, dates, sentences and rows."""
+
+    mentions: tuple[NumberMention, ...]
+    """Sorted by absolute value."""
+    sizes: tuple[float, ...]
+    units: tuple[int, ...]
+    """The row or sentence in which each mention stands."""
+    scales: frozenset[int]
+    """Powers of ten that the text names as the unit of its tables."""
+    days: frozenset[date]
+    months: frozenset[tuple[int, int]]
+    years: frozenset[int]
+
+
+def ungrounded_numbers(output: str, context: str, *, question: str = "") -> list[str]:
+    """Return the numbers of `output` that are neither the context's nor made from its numbers.
+
+    Grounded is a number that stands in the context or question; the same at another scale
+    (`94,036` of a table in millions as `$94.036 billion`); the same rounded, within half a unit;
+    or the difference, sum, ratio, growth or share of two numbers that stand in one row or
+    sentence of the context, or that the output itself takes from it. Pairs from anywhere are not
+    enough: among a hundred numbers some pair gives any percentage. Citation marks, ordinals and
+    list numbers do not count. A date must be one of the context or question, in any form. No
+    number may be more precise than its source, or negative where that is not.
+
+    >>> row = "| Net sales (in millions) | 94,036 | 85,777 |"
+    >>> ungrounded_numbers("1. Net sales were $94.0 billion, up 9.6% [P1].", row)
+    []
+    >>> ungrounded_numbers("Net sales were $95.0 billion.", row)
+    ['$95.0 billion']
+    """
+    uses = number_uses(output, context, question=question)
+    return [use.raw for use in uses if use.how == "ungrounded"]
+
+
+def number_uses(output: str, context: str, *, question: str = "") -> list[NumberUse]:
+    """Return every number and date of `output`, in order, with where it comes from.
+
+    >>> [(u.raw, u.how) for u in number_uses("up 5 to 12", "from 7 to 12")]
+    [('5', 'derived'), ('12', 'verbatim')]
+    """
+    plain = _LIST_NUMBER.sub(_blank, _CITATION.sub(_blank, output))
+    source, asked = _source(context), _source(question)
+    uses = [_date_use(d, plain, source, asked) for d in find_dates(plain)]
+    dated = [(u.start, u.end) for u in uses]
+    found = [
+        (mention, _direct(mention, source), _direct(mention, asked))
+        for mention in find_numbers(plain)
+        if not any(a <= mention.start and mention.end <= b for a, b in dated)
+    ]
+    pairs = _pairs(source, [hit[1] for _, hit, _ in found if hit],
+                   [asked.mentions[hit[1]] for _, _, hit in found if hit])  # fmt: skip
+    for mention, hit, in_question in found:
+        how: How = hit[0] if hit else "question" if in_question else "ungrounded"
+        if how == "ungrounded" and _known_year(mention, source.years | asked.years):
+            how = "verbatim"
+        elif how == "ungrounded" and any(_made_of(mention, a, b) for a, b in pairs):
+            how = "derived"
+        raw = output[mention.start : mention.end]
+        uses.append(NumberUse(mention.start, mention.end, raw, how))
+    return sorted(uses, key=lambda use: use.start)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * (match.end() - match.start())
+
+
+@lru_cache(maxsize=128)
+def _source(text: str) -> _Source:
+    mentions = sorted(find_numbers(text), key=lambda m: (abs(m.value), m.start))
+    starts = [start for start, _ in sentences(text)]
+    found = find_dates(text)
+    whole = [m.value for m in mentions if m.plain and "," not in m.raw]
+    return _Source(
+        mentions=tuple(mentions),
+        sizes=tuple(abs(float(m.value)) for m in mentions),
+        units=tuple(bisect_right(starts, m.start) for m in mentions),
+        scales=frozenset(p for p, said in _SCALE_SAID.items() if said.search(text)),
+        days=frozenset(d.value for d in found if d.precision == "day"),
+        months=frozenset((d.value.year, d.value.month) for d in found if d.precision != "year"),
+        years=frozenset(d.value.year for d in found)
+        | frozenset(int(v) for v in whole if 1800 <= v <= 2100),
+    )
+
+
+def _date_use(found: DateMention, plain: str, source: _Source, asked: _Source) -> NumberUse:
+    how: How = "ungrounded"
+    for where, kind in ((source, "verbatim"), (asked, "question")):
+        day, month = found.value, (found.value.year, found.value.month)
+        known = {"day": day in where.days, "month": month in where.months,
+                 "year": day.year in where.years}[found.precision]  # fmt: skip
+        if known and how == "ungrounded":
+            how = "verbatim" if kind == "verbatim" else "question"
+    return NumberUse(found.start, found.end, plain[found.start : found.end], how)
+
+
+def _known_year(mention: NumberMention, years: frozenset[int]) -> bool:
+    return mention.plain and mention.value in years
+
+
+def _direct(mention: NumberMention, source: _Source) -> tuple[How, int] | None:
+    """Return how a number stands in the source, and the index of the mention it is taken from."""
+    best: tuple[How, int] | None = None
+    for power in (0, *_POWERS, *(-p for p in _POWERS), 2, -2):
+        for index in _near(mention, source, power):
+            kind = _taken(mention, source.mentions[index], power, source.scales)
+            if kind == "verbatim":
+                return kind, index
+            if kind and (best is None or kind == "rescaled"):
+                best = kind, index
+    return best
+
+
+def _near(mention: NumberMention, source: _Source, power: int) -> range:
+    """Return the mentions whose value times 10^power lies within half a shown unit."""
+    size, half = abs(float(mention.value)), float(mention.precision) / 2
+    factor = 10.0**power
+    slack = size * 1e-12
+    low = bisect_left(source.sizes, (size - half - slack) / factor)
+    return range(low, bisect_right(source.sizes, (size + half + slack) / factor))
+
+
+def _taken(
+    mention: NumberMention, other: NumberMention, power: int, scales: frozenset[int]
+) -> How | None:
+    """Say how `mention` is `other` times 10^power, if it may be."""
+    if not _may_rescale(mention, other, power, scales):
+        return None
+    value = other.value.scaleb(power, _EXACT)
+    if mention.value < 0 < value and not other.raw.startswith("("):
+        return None
+    wanted, size = abs(mention.value), abs(value)
+    if wanted == size:
+        return "rescaled" if power else "verbatim"
+    coarser = mention.precision > other.precision.scaleb(power, _EXACT)
+    if coarser and wanted and abs(wanted - size) * 2 <= mention.precision:
+        return "rounded"
+    return None
+
+
+def _may_rescale(
+    mention: NumberMention, other: NumberMention, power: int, scales: frozenset[int]
+) -> bool:
+    """Say whether the two may be in different units.
+
+    Only a bare number has an unsaid unit. Per cent against bare is 10^2; else 10^3 and its like,
+    which few digits match by chance, so that then the source must name the unit.
+    """
+    if not power:
+        return mention.percent == other.percent or _digits(other) >= _SURE_DIGITS
+    bare = other if power > 0 else mention
+    if abs(power) == 2:
+        marked, unmarked = (mention, other) if power < 0 else (other, mention)
+        return marked.percent and not (unmarked.percent or unmarked.scale_word)
+    if bare.percent or bare.scale_word or mention.percent:
+        return False
+    return _digits(bare) >= _SURE_DIGITS or abs(power) in scales
+
+
+def _digits(mention: NumberMention) -> int:
+    return len(mention.value.as_tuple().digits)
+
+
+def _pairs(
+    source: _Source, taken: Sequence[int], asked: Sequence[NumberMention]
+) -> list[tuple[Decimal, Decimal]]:
+    """Return the pairs of numbers from which the output may derive others.
+
+    Those that it takes from the source or question, and those of one row or sentence from which
+    it takes at least one.
+    """
+    groups = [[source.mentions[i].value for i in dict.fromkeys(taken)] + [m.value for m in asked]]
+    groups += [
+        [m.value for m, u in zip(source.mentions, source.units, strict=True) if u == unit]
+        for unit in dict.fromkeys(source.units[i] for i in taken)
+    ]
+    found: dict[tuple[Decimal, Decimal], None] = {}
+    for group in groups:
+        values = list(dict.fromkeys(group))[:_MOST_OPERANDS]
+        found.update(dict.fromkeys((a, b) for a in values for b in values if a != b))
+        if len(found) > _MOST_PAIRS:
+            break
+    return list(found)
+
+
+def _made_of(mention: NumberMention, left: Decimal, right: Decimal) -> bool:
+    """Say whether the number is a listed formula of two others, to the digits it shows.
+
+    Formulas: a - b, a + b, a / b, (a - b) / |b|. The last two need a per cent sign or decimals: any
+    small whole number is near some ratio. A difference may be told without its sign.
+    """
+    results: list[tuple[Decimal, tuple[int, ...]]]
+    results = [(left - right, _POWERS), (left + right, _POWERS)]
+    if right and (mention.percent or mention.precision < 1):
+        results += [(left / right, ()), ((left - right) / abs(right), ())]
+    few = _digits(mention) < 2
+    for result, powers in results:
+        for power in (0, *powers) if not mention.percent else (0,):
+            gap = abs(abs(mention.value) - abs(result).scaleb(power, _EXACT))
+            near = gap == 0 or (gap * 2 <= mention.precision and not few)
+            if near and mention.value and (mention.value > 0 or result < 0):
+                return True
+    return False
