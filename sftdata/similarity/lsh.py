@@ -7,7 +7,7 @@ which the exact Jaccard similarity of the shingle sets then removes: what is ret
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
 WINDOW = 64
 """Partners per row and band in a bucket that is fuller than this: bounds hostile input."""
 HALF = np.uint64(32)
+SALT = np.uint64(0xC2B2AE3D27D4EB4F)
 I64 = NDArray[np.int64]
 
 
@@ -97,17 +98,23 @@ def _unpack(packed: NDArray[np.uint64]) -> I64:
     return np.column_stack([packed >> HALF, low]).astype(np.int64)
 
 
-def candidates(signed: NDArray[np.uint32], bands: int, rows: int) -> I64:
+def candidates(
+    signed: NDArray[np.uint32], bands: int, rows: int, *, within: NDArray[np.uint64] | None = None
+) -> I64:
     """Return the pairs of rows that agree in a band, shape `(m, 2)`, first < second, sorted.
+
+    With `within`, a number per row, only rows of the same number are paired.
 
     Rows without shingles are in no pair. In a bucket of more than 64 rows each row is paired with
     64 neighbours rather than with all: the bucket stays connected, at linear cost.
     """
     known = np.flatnonzero((signed != EMPTY).any(axis=1)).astype(np.uint64)
-    signed = signed[known.astype(np.int64)]
+    rows_known = known.astype(np.int64)
+    signed = signed[rows_known]
+    salt = np.uint64(0) if within is None else within[rows_known] * SALT
     found = np.empty(0, dtype=np.uint64)
     for band in range(bands):
-        keys = _band_keys(signed, band, rows)
+        keys = _band_keys(signed, band, rows) ^ salt
         order = np.argsort(keys, kind="stable")
         fresh = _bucket_pairs(keys[order], known[order])
         found = _distinct([found, *fresh])
@@ -215,15 +222,22 @@ def near_pairs(
     *,
     threshold: float,
     against: Shingles | None = None,
+    within: NDArray[np.uint64] | None = None,
     permutations: int = 128,
     every_pair: bool = False,
 ) -> Pairs:
-    """Do what `similar_pairs` does, for shingles that exist already."""
+    """Do what `similar_pairs` does, for shingles that exist already.
+
+    With `within`, a number per row, only rows of the same number are paired (not for `against`).
+    """
     bands, rows = bands_for(threshold, permutations)
+    if within is not None:
+        shingles = replace(shingles, digests=shingles.digests ^ (within * SALT))
     alike = _alike(shingles)
     signed = signatures(shingles, permutations=permutations)[alike.first]
     if against is None:
-        found = candidates(signed, bands, rows)
+        parts = None if within is None else within[alike.first]
+        found = candidates(signed, bands, rows, within=parts)
         near, similarity = _verified(alike, alike, found, shingles, None, threshold)
         return _sorted_pairs(*_within(alike, near, similarity, every_pair))
     others = _alike(against)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sftdata.similarity.words import (
     TextArray,
+    Words,
     chunks,
     prefix_hashes,
     span_hashes,
     word_hashes,
 )
 
-__all__ = ["Grams", "Shingles", "grams", "shingle"]
+__all__ = ["Grams", "Reading", "Shingles", "grams", "read", "shingle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Grams:
     hashes: NDArray[np.uint64]
     digests: NDArray[np.uint64]
     words: NDArray[np.int64]
+    found: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,80 @@ def shingle(texts: TextArray, *, words: int = 5, mask_numbers: bool = False) -> 
     >>> bool(found.digests[0] == found.digests[1])
     True
     """
+    return _collect(texts, grams(texts, words=words, mask_numbers=mask_numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What deduplication wants to know of texts, from one pass over them."""
+
+    shingles: Shingles
+    numbers: Shingles
+    """The words with digits of each text, one a shingle; `digests` tell them apart in order."""
+    skeletons: NDArray[np.uint64]
+    """Like `digests`, with every word with digits and every month name as the same blank."""
+
+
+def read(texts: TextArray, *, words: int = 5) -> Reading:
+    """Return shingles, numbers and skeleton of every text.
+
+    Two texts with one skeleton differ in numbers and dates alone: they come from one template.
+
+    >>> import pyarrow as pa
+    >>> found = read(pa.array(["Cash on June 28, 2025: $36", "Cash on May 1, 2024: $1,234.5"]))
+    >>> found.numbers.words.tolist(), bool(found.skeletons[0] == found.skeletons[1])
+    ([3, 3], True)
+    """
+    numbers: list[Grams] = []
+    skeletons = [np.zeros(0, dtype=np.uint64)]
+
+    def passing() -> Iterator[Grams]:
+        for part in grams(texts, words=words):
+            numbers.append(_grams(_numbers_of(part.found), 1))
+            skeletons.append(_skeletons(part.found))
+            yield part
+
+    shingles = _collect(texts, passing())
+    return Reading(shingles, _collect(texts, iter(numbers)), np.concatenate(skeletons))
+
+
+MONTHS = (
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec"
+)
+BLANK = np.uint64(1)
+
+
+@cache
+def _months() -> NDArray[np.uint64]:
+    return np.sort(word_hashes(pa.array([MONTHS], pa.large_string())).hashes)
+
+
+def _numbers_of(found: Words) -> Words:
+    before = np.zeros(len(found.hashes) + 1, dtype=np.int64)
+    np.cumsum(found.numeric, out=before[1:])
+    kept = found.numeric
+    return Words(before[found.offsets], found.hashes[kept], kept[kept])
+
+
+def _skeletons(found: Words) -> NDArray[np.uint64]:
+    months = _months()
+    place = np.minimum(np.searchsorted(months, found.hashes), len(months) - 1)
+    blank = found.numeric | (months[place] == found.hashes)
+    sums = prefix_hashes(np.where(blank, BLANK, found.hashes))
+    begins, ends = found.offsets[:-1], found.offsets[1:]
+    return np.where(ends > begins, span_hashes(sums, begins, ends), np.uint64(0))
+
+
+def _collect(texts: TextArray, parts: Iterator[Grams]) -> Shingles:
+    """Put the parts together, with 32 bits of each hash."""
     offsets = [np.zeros(1, dtype=np.int64)]
     digests = [np.zeros(0, dtype=np.uint64)]
     counts = [np.zeros(0, dtype=np.int64)]
     # A word takes two bytes or more, so this is enough; pages that are not written take no memory.
     hashes = np.empty(_bytes(texts) // 2 + len(texts) + 1, dtype=np.uint32)
     end = 0
-    for part in grams(texts, words=words, mask_numbers=mask_numbers):
+    for part in parts:
         stop = end + len(part.hashes)
         np.right_shift(part.hashes, np.uint64(32), out=hashes[end:stop], casting="unsafe")
         offsets.append(part.offsets[1:] + end)
@@ -95,10 +166,11 @@ def grams(texts: TextArray, *, words: int, mask_numbers: bool = False) -> Iterat
         raise ValueError(f"words must be at least 1, not {words}")
     for chunk in chunks(texts):
         found = word_hashes(chunk, mask_numbers=mask_numbers)
-        yield _grams(found.offsets, found.hashes, words)
+        yield _grams(found, words)
 
 
-def _grams(offsets: NDArray[np.int64], hashes: NDArray[np.uint64], words: int) -> Grams:
+def _grams(found: Words, words: int) -> Grams:
+    offsets, hashes = found.offsets, found.hashes
     sums = prefix_hashes(hashes)
     counts = np.diff(offsets)
     begins, ends = offsets[:-1], offsets[1:]
@@ -118,6 +190,7 @@ def _grams(offsets: NDArray[np.int64], hashes: NDArray[np.uint64], words: int) -
         hashes=span_hashes(sums, starts, stops),
         digests=np.where(counts > 0, span_hashes(sums, begins, ends), np.uint64(0)),
         words=counts,
+        found=found,
     )
 
 

@@ -65,6 +65,8 @@ class Words:
 
     offsets: I64
     hashes: U64
+    numeric: NDArray[np.bool_]
+    """Whether the word begins or ends with a digit (`1,234`, `Q3`, `28th`)."""
 
 
 def chunks(texts: TextArray) -> Iterator[pa.Array]:
@@ -102,7 +104,8 @@ def word_hashes(texts: pa.Array, *, mask_numbers: bool = False) -> Words:
         first[offsets[:-1]] = True
     starts, ends = _bounds(codes, first)
     hashes = span_hashes(prefix_hashes(codes), starts, ends)
-    return Words(np.searchsorted(starts, offsets).astype(np.int64), hashes)
+    numeric = _is_digit(codes[starts]) | _is_digit(codes[ends - 1])
+    return Words(np.searchsorted(starts, offsets).astype(np.int64), hashes, numeric)
 
 
 def _offsets(texts: pa.Array) -> I64:
@@ -187,13 +190,16 @@ def _folded(point: int) -> int:
     return kept[0]
 
 
+def _is_digit(codes: NDArray[np.uint32] | NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray((codes >= ZERO) & (codes <= NINE))
+
+
 def _join_numbers(codes: NDArray[np.uint32] | NDArray[np.uint8], first: NDArray[np.bool_]) -> I64:
     """Erase each `.` and `,` that does not stand between two digits; return where others stand."""
     at = np.flatnonzero((codes == POINT) | (codes == COMMA))
     before = codes[np.maximum(at - 1, 0)]
     after = codes[np.minimum(at + 1, len(codes) - 1)]
-    joins = (before >= ZERO) & (before <= NINE) & (after >= ZERO) & (after <= NINE)
-    joins &= ~first[at] & ~first[at + 1]
+    joins = _is_digit(before) & _is_digit(after) & ~first[at] & ~first[at + 1]
     codes[at[~joins]] = 0
     return at[joins]
 
@@ -204,7 +210,7 @@ def _mask(
     first: NDArray[np.bool_],
     joiners: I64,
 ) -> tuple[NDArray[np.uint32] | NDArray[np.uint8], I64]:
-    number = (codes >= ZERO) & (codes <= NINE)
+    number = _is_digit(codes)
     number[joiners] = True
     codes[number] = ZERO
     repeated = np.zeros(len(codes), dtype=np.bool_)
