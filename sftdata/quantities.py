@@ -67,7 +67,8 @@ _CODES = {
     "euros": "EUR", "£": "GBP", "GBP": "GBP", "英镑": "GBP", "HK$": "HKD", "HKD": "HKD",
     "港元": "HKD", "港币": "HKD", "C$": "CAD", "CAD": "CAD", "加元": "CAD", "A$": "AUD",
     "AUD": "AUD", "澳元": "AUD", "瑞士法郎": "CHF",
-    "新加坡元": "SGD", "韩元": "KRW", "新台币元": "TWD", "新台币": "TWD", "JPY": "JPY", "日元": "JPY", "CHF": "CHF", "SGD": "SGD",
+    "新加坡元": "SGD", "韩元": "KRW", "新台币元": "TWD", "新台币": "TWD",
+    "JPY": "JPY", "日元": "JPY", "CHF": "CHF", "SGD": "SGD",
     "KRW": "KRW", "TWD": "TWD", "RMB": "CNY", "CNY": "CNY", "人民币": "CNY", "元": "CNY",
     "yuan": "CNY", "¥": "CNY",
 }  # fmt: skip
@@ -97,7 +98,7 @@ _GLUED_UNIT = re.compile(
 )
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 _CODED = re.compile(r"-[A-Z](?![a-z])|\([a-z]\)")
-_SIGN = re.compile(r"(?<![A-Za-z0-9)%])(?P<sign>[-+–])\s?$")
+_SIGN = re.compile(r"(?<![A-Za-z0-9)%])(?P<sign>[-+–])$")
 _CLOSE = re.compile(r"\s*(?:\|\s*)?\)")
 _CELL_END = re.compile(r"\s*(?:\|\s*)?\)\s?%?\s*(?:\||$)", re.MULTILINE)
 

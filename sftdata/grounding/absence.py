@@ -65,7 +65,7 @@ def prove_absent(context: str, asked: Asked) -> tuple[Check, ...]:
     proof = METHODS.get(asked.method)
     if proof is None:
         return (Check(name="absent_value", passed=False, detail="no proof for this reason"),)
-    return tuple(check(context, asked) for check in proof)
+    return tuple(check(context, asked) for check in proof.values())
 
 
 def _absent_value(context: str, asked: Asked) -> Check:
@@ -226,15 +226,31 @@ def _no_forecast(context: str, asked: Asked) -> Check:
 
 
 _Proof = Callable[[str, Asked], Check]
-_REMOVED: tuple[_Proof, ...] = (_absent_value, _absent_label, not_derivable, _absent_fact)
-METHODS: dict[str, tuple[_Proof, ...]] = {
+_REMOVED: dict[str, _Proof] = {
+    "absent_value": _absent_value,
+    "absent_label": _absent_label,
+    "not_derivable": not_derivable,
+    "absent_fact": _absent_fact,
+}
+METHODS: dict[str, dict[str, _Proof]] = {
     "span_removed": _REMOVED,
     "illegible_or_truncated": _REMOVED,
-    "field_absent": (_absent_field, not_derivable, _absent_fact),
-    "period_not_in_context": (_absent_period, no_comparison, _absent_fact),
-    "entity_not_in_context": (_absent_entity,),
-    "segment_not_in_context": (_absent_entity,),
-    "out_of_scope_advice": (_no_recommendation,),
-    "future_prediction": (_no_recommendation, _no_forecast),
+    "field_absent": {
+        "absent_label": _absent_field,
+        "not_derivable": not_derivable,
+        "absent_fact": _absent_fact,
+    },
+    "period_not_in_context": {
+        "absent_period": _absent_period,
+        "not_derivable": no_comparison,
+        "absent_fact": _absent_fact,
+    },
+    "entity_not_in_context": {"absent_entity": _absent_entity},
+    "segment_not_in_context": {"absent_entity": _absent_entity},
+    "out_of_scope_advice": {"no_recommendation_in_context": _no_recommendation},
+    "future_prediction": {
+        "no_recommendation_in_context": _no_recommendation,
+        "no_forecast_in_context": _no_forecast,
+    },
 }
-"""The checks of each reason code; one that is not here cannot be proved by this module."""
+"""Reason code → name of each check of its proof → the check."""

@@ -205,7 +205,8 @@ def _may_rescale(
     which few digits match by chance, so that then the source must name the unit.
     """
     if not power:
-        return mention.percent == other.percent or _digits(other) >= _SURE_DIGITS
+        fraction = mention.precision < 1 or _digits(other) >= _SURE_DIGITS
+        return mention.percent == other.percent or fraction
     bare = other if power > 0 else mention
     if abs(power) == 2:
         marked, unmarked = (mention, other) if power < 0 else (other, mention)
