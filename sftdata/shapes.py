@@ -87,14 +87,16 @@ def canonical(
     for name, aliases in _ALIASES.items():
         found = group if name == "group" and group else _first(table, aliases)
         if found is not None and name not in columns:
-            columns[name] = _strings(table.column(found))
+            strings = _strings(table.column(found))
+            columns[name] = strings if name in ("id", "question", "answer") else _nulled(strings)
     columns.update(_typed(table))
     columns.setdefault("id", _row_ids(columns, table.num_rows))
     absent: dict[str, str] = {}
     if "group" not in columns:
         likely = [c for c in _LIKELY_GROUPS if c in table.column_names]
-        hint = f"; pass group={likely[0]!r} if that is the unit that may not be divided"
-        absent["group"] = "no column is named as the group key" + (hint if likely else "")
+        absent["group"] = "no column is named as the group key"
+        if likely:
+            absent["group"] += f"; pass group={likely[0]!r} if that is what may not be divided"
     if "split" not in columns:
         absent["split"] = "the rows are not assigned to splits (give splits={...} or a column)"
     for name in _STRUCTS:
@@ -248,12 +250,14 @@ def _strings(column: pa.ChunkedArray) -> pa.Array:
 
 def _join(parts: Sequence[pa.Array]) -> pa.Array:
     """Join columns with a blank line, leaving out what is empty."""
-    present = [
-        pc.if_else(pc.equal(pc.fill_null(p, ""), ""), pa.scalar(None, pa.string()), p)
-        for p in parts
-    ]
-    joined = pc.binary_join_element_wise(*present, "\n\n", null_handling="skip")
+    joined = pc.binary_join_element_wise(*map(_nulled, parts), "\n\n", null_handling="skip")
     return pc.fill_null(joined, "")
+
+
+def _nulled(strings: pa.Array) -> pa.Array:
+    """Return the strings with empty ones as null: an empty key is no key."""
+    empty = pc.equal(pc.fill_null(strings, ""), "")
+    return pc.if_else(empty, pa.scalar(None, strings.type), strings)
 
 
 def _is_struct_list(kind: pa.DataType) -> bool:

@@ -25,11 +25,14 @@ class MissingGroupsCheck(Part):
     )
     action: ClassVar[str] = "Fill in the key, or leave these samples out of held-out splits."
     severity: ClassVar[str] = "warning"
-    needs: ClassVar[tuple[str, ...]] = ("group",)
+    needs: ClassVar[tuple[str, ...]] = ("id",)
     across: ClassVar[bool] = False
 
     def __call__(self, data: AuditData) -> CheckResult:
         """Count the rows whose group is null or empty, by split."""
+        if "group" not in data.table.column_names:
+            reason = data.absent.get("group", "the data has no column 'group'")
+            return CheckResult.not_verified(self, reason)
         missing = np.flatnonzero(data.group_codes < 0)
         findings = []
         for split in data.splits or ("",):
