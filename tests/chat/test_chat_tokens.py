@@ -1,5 +1,7 @@
 """The mask: exactly what the assistant says and its stop token, for any template and tokenizer."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from chat_probes import KINDS, as_dicts, conversations, turn
@@ -280,3 +282,16 @@ def test_rows_do_not_depend_on_their_company(tiny):
         assert np.array_equal(alone.ids, row.ids)
         assert np.array_equal(alone.mask, row.mask)
     assert together.lengths.tolist() == [len(r.ids) for r in together.rows]
+
+
+@pytest.mark.parametrize("ask", ["?", "\u0958?", "营e\u0301收"])
+def test_where_the_tokenizer_rewrites_text_its_offsets_are_used(ask, tiny):
+    """NFC shortens e + accent by a byte and lengthens U+0958 by three: sums can come out even."""
+    tokenizer = tiny["nfc"]
+    template = load_template("llama3", tokenizer=tokenizer)
+    answer = "cafe\u0301, e\u0301, e\u0301 — 净利润"
+    rendered = render_sample(template, [turn("user", ask)], [turn("assistant", answer)])
+    (row,) = tokenise(tokenizer, [rendered]).rows
+    assert not row.bytes_known
+    wanted = unicodedata.normalize("NFC", answer) + "<|eot_id|>"
+    assert tokenizer.decode(row.ids[row.mask]) == wanted
