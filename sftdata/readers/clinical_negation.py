@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_negated", "is_uncertain"]
+__all__ = ["is_negated", "is_uncertain", "speaks_of_doubt"]
 
 _WINDOW = 60
 _BEFORE = re.compile(
@@ -28,9 +28,11 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _DOUBT_BEFORE = re.compile(
-    r"\b(?:possible|possibly|probable|probably|likely|suspected?|suspicion (?:of|for)|question of|"
+    r"\b(?:possible|possibly|probable|probably|likely|suspected?|suspicion (?:of|for)|"
+    r"question of|"
     r"questionable|rule out|r/o|versus|vs|concern for|concerning for|evaluate for|consider|"
-    r"differential|risk (?:of|for)|consistent with|suggestive of|presumed|unless|if|family history "
+    r"differential|risk (?:of|for)|consistent with|suggestive of|presumed|unless|if|"
+    r"family history "
     r"of|mother|father|brother|sister|aunt|uncle|grandmother|grandfather)\b"
     r"|可疑|疑似|疑|考虑|可能|不除外|待排|家族史|父亲|母亲|风险",
     re.IGNORECASE,
@@ -66,3 +68,12 @@ def is_uncertain(text: str, start: int, end: int) -> bool:
     return bool(
         _DOUBT_BEFORE.search(_clause(text, start)) or _DOUBT_AFTER.match(text[end : end + 12])
     )
+
+
+def speaks_of_doubt(value: str) -> bool:
+    """Return whether a list item itself says that it is not certain.
+
+    >>> speaks_of_doubt("Rule out appendicitis"), speaks_of_doubt("Acute appendicitis")
+    (True, False)
+    """
+    return "?" in value or "？" in value or bool(_DOUBT_BEFORE.search(value))

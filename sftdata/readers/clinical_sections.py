@@ -151,7 +151,9 @@ def find_sections(text: str, locale: str = "en") -> tuple[Section, ...]:
             continue
         start = match.start() + len(match.group()) - len(match.group().lstrip(" "))
         found.append((start, " ".join(title.split()), kind))
-    ends = [start for start, _, _ in found[1:]] + [len(text)]
+    if not found:
+        return ()
+    ends = [*(start for start, _, _ in found[1:]), len(text)]
     return tuple(
         Section(title=title, kind=kind, level=1, start=start,
                 end=start + len(text[start:end].rstrip()))

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
-__all__ = ["canonical", "line_at", "locale_of"]
+__all__ = ["Mention", "canonical", "line_at", "locale_of"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufeff\u200b\u00ad]")
 _TRAILING = re.compile(r"[ ]+$", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[a-z)\]%\d][.!?])\s+(?=[A-Z(])|(?<=[。！？])")
 _LONG_ROW = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A labelled span: field name, label, normalised value, and further detail by name."""
+
+    name: str
+    label: str
+    value: str
+    start: int
+    end: int
+    kind: str = "text"
+    unit: str | None = None
+    detail: tuple[tuple[str, str], ...] = ()
 
 
 def canonical(text: str) -> str:

@@ -91,8 +91,9 @@ def _result_pieces(record: Record, style: Style, *, dated: bool) -> list[Piece]:
     flag, span = fact.attribute("interpretation"), fact.attribute("reference_range")
     tail = [flag, f"{style.say('reference')} {span}" if span else "", record.date if dated else ""]
     told = style.say("semicolon").join(t for t in tail if t)
+    between = " " if style.layout == "compact" else style.say("colon")
     return [
-        fact.label, " " if style.layout == "compact" else style.say("colon"), *_value(record, style),
+        fact.label, between, *_value(record, style),
         f"{style.say('open')}{told}{style.say('close')}" if told else "",
     ]  # fmt: skip
 

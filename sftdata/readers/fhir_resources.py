@@ -296,7 +296,7 @@ def records(resource: Resource, bundle: Bundle, locale: str) -> list[Record]:
     """Return the records of one resource; a type that is only a carrier of notes has none.
 
     Raises:
-        UnusableError: the resource states nothing that may be taught (refuted, void, without code or value).
+        UnusableError: nothing in it may be taught (refuted, void, without code or value).
     """
     kind = str(resource.get("resourceType"))
     key = f"{kind}/{clean(resource.get('id'), 80)}"
