@@ -33,7 +33,7 @@ _SHAPES: tuple[re.Pattern[str], ...] = tuple(
     for shape in (
         rf"{_ZH_YEAR}\s?年\s?(?P<month>{_ZH_NUM})\s?月\s?(?P<day>{_ZH_NUM})\s?[日号]",
         rf"{_ZH_YEAR}\s?年\s?(?P<month>{_ZH_NUM})\s?月(?!份?\s?\d)",
-        rf"{_ZH_YEAR}\s?年(?!\s?\d{{1,2}}\s?月)",
+        rf"{_ZH_YEAR}\s?财?年(?!\s?\d{{1,2}}\s?月)",
         rf"{_DIGITS[0]}{_YEAR}([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_DIGITS[1]}",
         rf"{_FREE[0]}{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+{_YEAR}{_FREE[1]}",
         rf"{_FREE[0]}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s\-]+{_MONTH},?[\s\-]+{_YEAR}{_FREE[1]}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from sftdata.quantities import DateMention, NumberMention, find_dates, find_numbers
-from sftdata.text import sentences
+from sftdata.text import normalise, sentences
 
 __all__ = ["NumberUse", "number_uses", "ungrounded_numbers"]
 
@@ -36,10 +36,16 @@ _SCALE_SAID = {
     8: re.compile(r"[亿億](?:美|港|欧)?元"),
     9: re.compile(r"\bbillions\b|十亿", re.IGNORECASE),
 }
+_DASH_CELL = re.compile(r"\|\s*(?:[$¥€£]\s*)?[—–-]\s*(?=\||$)", re.MULTILINE)
+_CALENDAR_DAY = re.compile(
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.? \d{1,2}(?!\d)"
+    r"|(?<!\d)\d{1,2}月\d{1,2}日"
+)
 _MOST_OPERANDS = 40
 """Numbers of one row or sentence that are paired; a longer one is a list, not a comparison."""
 
-_MOST_PAIRS = 5000
+_MOST_ROWS = 40
+_TOTAL = re.compile(r"合计|总计|[(（].*[)）]")
 
 How = Literal["verbatim", "rescaled", "rounded", "question", "derived", "ungrounded"]
 
@@ -63,9 +69,17 @@ class _Source:
     sizes: tuple[float, ...]
     units: tuple[int, ...]
     """The row or sentence in which each mention stands."""
+    rows: dict[int, tuple[Decimal, ...]]
+    """The numbers of each row or sentence, in order."""
+    names: dict[int, str]
+    """What a table row is called: its first cell, normalised, without `total`."""
     scales: frozenset[int]
     """Powers of ten that the text names as the unit of its tables."""
+    nothing: bool
+    """Whether a table cell holds a dash, which accounts read as zero."""
     days: frozenset[date]
+    calendar: frozenset[tuple[int, int]]
+    """Month and day of dates whose year stands elsewhere: `Year ended December 31,` over `2024`."""
     months: frozenset[tuple[int, int]]
     years: frozenset[int]
 
@@ -106,13 +120,12 @@ def number_uses(output: str, context: str, *, question: str = "") -> list[Number
         for mention in find_numbers(plain)
         if not any(a <= mention.start and mention.end <= b for a, b in dated)
     ]
-    pairs = _pairs(source, [hit[1] for _, hit, _ in found if hit],
-                   [asked.mentions[hit[1]] for _, _, hit in found if hit])  # fmt: skip
+    pairs = _Pairs(plain, source, found)
     for mention, hit, in_question in found:
         how: How = hit[0] if hit else "question" if in_question else "ungrounded"
-        if how == "ungrounded" and _known_year(mention, source.years | asked.years):
+        if how == "ungrounded" and _told_otherwise(mention, source, asked):
             how = "verbatim"
-        elif how == "ungrounded" and any(_made_of(mention, a, b) for a, b in pairs):
+        elif how == "ungrounded" and pairs.make(mention):
             how = "derived"
         raw = output[mention.start : mention.end]
         uses.append(NumberUse(mention.start, mention.end, raw, how))
@@ -125,15 +138,26 @@ def _blank(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=128)
 def _source(text: str) -> _Source:
-    mentions = sorted(find_numbers(text), key=lambda m: (abs(m.value), m.start))
-    starts = [start for start, _ in sentences(text)]
+    numbers = find_numbers(text)
+    mentions = sorted(numbers, key=lambda m: (abs(m.value), m.start))
+    spans = sentences(text)
+    starts = [start for start, _ in spans]
+    rows: dict[int, list[Decimal]] = {}
+    for mention in numbers:
+        rows.setdefault(bisect_right(starts, mention.start), []).append(mention.value)
     found = find_dates(text)
     whole = [m.value for m in mentions if m.plain and "," not in m.raw]
     return _Source(
         mentions=tuple(mentions),
         sizes=tuple(abs(float(m.value)) for m in mentions),
         units=tuple(bisect_right(starts, m.start) for m in mentions),
+        rows={unit: tuple(values) for unit, values in rows.items()},
+        names={
+            u: _row_name(text, *spans[u - 1]) for u in rows if u and text[spans[u - 1][0]] == "|"
+        },
         scales=frozenset(p for p, said in _SCALE_SAID.items() if said.search(text)),
+        nothing=_DASH_CELL.search(text) is not None,
+        calendar=frozenset(_calendar_days(text)),
         days=frozenset(d.value for d in found if d.precision == "day"),
         months=frozenset((d.value.year, d.value.month) for d in found if d.precision != "year"),
         years=frozenset(d.value.year for d in found)
@@ -141,19 +165,35 @@ def _source(text: str) -> _Source:
     )
 
 
+def _row_name(text: str, start: int, end: int) -> str:
+    name = normalise(text[start + 1 : end].split("|", 1)[0]).removeprefix("total ")
+    return _TOTAL.sub("", name).strip(" :：,，")
+
+
+def _calendar_days(text: str) -> Iterator[tuple[int, int]]:
+    """Yield (month, day) of dates without a year, by reading them in a leap year."""
+    for match in _CALENDAR_DAY.finditer(text):
+        day = f"2000年{match.group()}" if match.group()[0].isdigit() else f"{match.group()}, 2000"
+        yield from ((d.value.month, d.value.day) for d in find_dates(day) if d.precision == "day")
+
+
 def _date_use(found: DateMention, plain: str, source: _Source, asked: _Source) -> NumberUse:
     how: How = "ungrounded"
     for where, kind in ((source, "verbatim"), (asked, "question")):
         day, month = found.value, (found.value.year, found.value.month)
-        known = {"day": day in where.days, "month": month in where.months,
+        composed = day.year in where.years and (day.month, day.day) in where.calendar
+        known = {"day": day in where.days or composed, "month": month in where.months,
                  "year": day.year in where.years}[found.precision]  # fmt: skip
         if known and how == "ungrounded":
             how = "verbatim" if kind == "verbatim" else "question"
     return NumberUse(found.start, found.end, plain[found.start : found.end], how)
 
 
-def _known_year(mention: NumberMention, years: frozenset[int]) -> bool:
-    return mention.plain and mention.value in years
+def _told_otherwise(mention: NumberMention, source: _Source, asked: _Source) -> bool:
+    """Say whether a number is the year of some date, or the zero of a dash in a table."""
+    if not mention.value:
+        return source.nothing
+    return mention.plain and mention.value in (source.years | asked.years)
 
 
 def _direct(mention: NumberMention, source: _Source) -> tuple[How, int] | None:
@@ -213,33 +253,66 @@ def _may_rescale(
         return marked.percent and not (unmarked.percent or unmarked.scale_word)
     if bare.percent or bare.scale_word or mention.percent:
         return False
-    return _digits(bare) >= _SURE_DIGITS or abs(power) in scales
+    said = mention if power > 0 else other
+    own = power < 0 and said.scale_word and _WORD_POWER.get(said.scale_word.lower()) == -power
+    return bool(own) or _digits(bare) >= _SURE_DIGITS or abs(power) in scales
+
+
+_WORD_POWER = {"thousand": 3, "million": 6, "billion": 9, "百万": 6, "亿": 8, "万": 4, "千": 3}
 
 
 def _digits(mention: NumberMention) -> int:
     return len(mention.value.as_tuple().digits)
 
 
-def _pairs(
-    source: _Source, taken: Sequence[int], asked: Sequence[NumberMention]
-) -> list[tuple[Decimal, Decimal]]:
-    """Return the pairs of numbers from which the output may derive others.
+_Found = tuple[NumberMention, tuple[How, int] | None, tuple[How, int] | None]
 
-    Those that it takes from the source or question, and those of one row or sentence from which
-    it takes at least one.
+
+class _Pairs:
+    """The pairs of numbers from which a number of the output may be derived.
+
+    From anywhere would be too many: among a hundred numbers some pair gives any percentage. So:
+    numbers of one sentence of the output; numbers of one row or sentence of the context; and
+    numbers that stand at the same place of two rows. Of the context, only rows and sentences that
+    the output takes a number from, or rows that it names, count.
     """
-    groups = [[source.mentions[i].value for i in dict.fromkeys(taken)] + [m.value for m in asked]]
-    groups += [
-        [m.value for m, u in zip(source.mentions, source.units, strict=True) if u == unit]
-        for unit in dict.fromkeys(source.units[i] for i in taken)
-    ]
-    found: dict[tuple[Decimal, Decimal], None] = {}
-    for group in groups:
-        values = list(dict.fromkeys(group))[:_MOST_OPERANDS]
-        found.update(dict.fromkeys((a, b) for a in values for b in values if a != b))
-        if len(found) > _MOST_PAIRS:
-            break
-    return list(found)
+
+    def __init__(self, plain: str, source: _Source, found: Sequence[_Found]) -> None:
+        self._starts = [start for start, _ in sentences(plain)]
+        self._said: dict[int, list[Decimal]] = {}
+        for mention, hit, in_question in found:
+            if hit or in_question:
+                self._said.setdefault(self._sentence(mention), []).append(mention.value)
+        asked = [mention.value for mention, hit, in_question in found if in_question and not hit]
+        for values in self._said.values():
+            values += [abs(v) for v in (*values, *asked)]
+        taken = {source.units[hit[1]] for _, hit, _ in found if hit}
+        key = normalise(plain)
+        named = {unit for unit, name in source.names.items() if name and name in key}
+        self._rows = [source.rows[unit][:_MOST_OPERANDS] for unit in sorted(taken | named)]
+        self._tables = [source.rows[unit][:_MOST_OPERANDS] for unit in sorted(taken | named)
+                        if unit in source.names][:_MOST_ROWS]  # fmt: skip
+
+    def _sentence(self, mention: NumberMention) -> int:
+        return bisect_right(self._starts, mention.start)
+
+    def make(self, mention: NumberMention) -> bool:
+        """Return whether a listed formula over one of the pairs gives the number."""
+        said = self._said.get(self._sentence(mention), [])
+        groups = [said, *self._rows]
+        if not mention.value:
+            return any(len(set(map(abs, row))) < len(row) for row in self._rows)
+        for group in groups:
+            sizes = list(dict.fromkeys([*group, *map(abs, group)]))[: 2 * _MOST_OPERANDS]
+            if any(_made_of(mention, a, b) for a in sizes for b in sizes if a != b):
+                return True
+        return any(
+            _made_of(mention, a, b)
+            for upper in self._tables
+            for lower in self._tables
+            if upper is not lower and len(upper) == len(lower)
+            for a, b in zip(upper, lower, strict=True)
+        )
 
 
 def _made_of(mention: NumberMention, left: Decimal, right: Decimal) -> bool:
@@ -248,15 +321,18 @@ def _made_of(mention: NumberMention, left: Decimal, right: Decimal) -> bool:
     Formulas: a - b, a + b, a / b, (a - b) / |b|. The last two need a per cent sign or decimals: any
     small whole number is near some ratio. A difference may be told without its sign.
     """
-    results: list[tuple[Decimal, tuple[int, ...]]]
-    results = [(left - right, _POWERS), (left + right, _POWERS)]
-    if right and (mention.percent or mention.precision < 1):
-        results += [(left / right, ()), ((left - right) / abs(right), ())]
-    few = _digits(mention) < 2
-    for result, powers in results:
-        for power in (0, *powers) if not mention.percent else (0,):
-            gap = abs(abs(mention.value) - abs(result).scaleb(power, _EXACT))
-            near = gap == 0 or (gap * 2 <= mention.precision and not few)
-            if near and mention.value and (mention.value > 0 or result < 0):
+    a, b = float(left), float(right)
+    results = [a - b, a + b]
+    if b and (mention.percent or mention.precision < 1):
+        results += [a / b, (a - b) / abs(b)]
+    wanted, half = abs(float(mention.value)), float(mention.precision) / 2
+    # A whole number of one digit is near the difference of some decimals; it must be exact.
+    if _digits(mention) < 2 and mention.precision >= 1:
+        half = 0.0
+    for place, result in enumerate(results):
+        told = mention.value > 0 or result < 0
+        for power in (0, *_POWERS) if place < 2 and not mention.percent else (0,):
+            size = abs(result) * 10.0**power
+            if told and abs(wanted - size) <= half + size * 1e-9:
                 return True
     return False

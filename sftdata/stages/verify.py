@@ -178,7 +178,30 @@ def _leaf_grounded(number: Decimal, user: str) -> bool:
     size = abs(number)
     if not number or not ungrounded_numbers(f"{size:f}", user):
         return True
+    if size == size.to_integral_value() and size < len(_IN_WORDS):
+        return _IN_WORDS[int(size)].search(user) is not None
     return size < 100 and not ungrounded_numbers(f"{size.scaleb(2):f}%", user)
+
+
+_IN_WORDS = [
+    re.compile(rf"\b{english}\b|{chinese}", re.IGNORECASE)
+    for english, chinese in (
+        ("zero", "零"),
+        ("one", "一"),
+        ("two", "[二两]"),
+        ("three", "三"),
+        ("four", "四"),
+        ("five", "五"),
+        ("six", "六"),
+        ("seven", "七"),
+        ("eight", "八"),
+        ("nine", "九"),
+        ("ten", "十"),
+        ("eleven", "十一"),
+        ("twelve", "十二"),
+    )
+]
+"""Small counts that a filing tags in words: "four geographic segments"."""
 
 
 def _prose(answer: Any) -> str:
@@ -189,7 +212,7 @@ def _prose(answer: Any) -> str:
 
 
 _RESIDUE = re.compile(
-    r"\{\{|\}\}|\{%|%\}|\{#|#\}|\bNone\b|\bnan\b|\bNaN\b|\bUndefined\b|\bnull\b"
+    r"\{\{|\{%|\{#|\bNone\b|\bnan\b|\bNaN\b|\bUndefined\b"
     r"|(?<=\S) {2,}(?=\S)| [,;](?!\S)|(?<=\w) \.(?=\s|$)|\(\s*\)|（\s*）|[，。；、]{2,}|,,|\[\s*\]"
 )
 _UNFILLED = re.compile(r"\{\{|\{%|\{#")
@@ -199,21 +222,22 @@ def _no_template_residue(sample: Sample) -> str:
     """No trace of a template: unfilled names, `None`, doubled spaces or marks, empty brackets.
 
     What the document itself writes is no residue: a hit that stands in the passages or in the
-    quoted evidence does not count.
+    quoted evidence does not count. Instructions and prompts are searched for unfilled names only,
+    because they may speak of `null` and passages may say "None".
     """
     user = _user(sample)
     sources = [user.replace(sample.question, ""), *(e.quote for e in sample.evidence)]
     said = _completion(sample) if sample.kind == "writing" else _prose(_answer(sample))
-    system = "\n".join(m.content for m in sample.prompt if m.role == "system")
-    for where, text in (("system", system), ("question", sample.question), ("answer", said)):
+    asks = sample.kind in ("evidence", "refusal")
+    for where, text in (("question", sample.question if asks else ""), ("answer", said)):
         for hit in _RESIDUE.finditer(text):
             near = text[max(0, hit.start() - 6) : hit.end() + 6]
             if not any(near in source for source in sources):
                 return f"{where}: residue at {hit.start()}"
-    for hit in _UNFILLED.finditer(user):
-        near = user[hit.start() : hit.end() + 20]
-        if not any(near in e.quote for e in sample.evidence):
-            return f"prompt: unfilled template at {hit.start()}"
+    for message in sample.prompt:
+        unfilled = _UNFILLED.search(message.content)
+        if unfilled:
+            return f"{message.role}: unfilled template at {unfilled.start()}"
     return ""
 
 
