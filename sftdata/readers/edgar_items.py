@@ -20,9 +20,9 @@ _HEAD = re.compile(
     r"(?:part\s+(?P<part>i{1,3}v?)\b[\s,.:\u2010-\u2015-]*)?items?\s*"
     r"(?P<number>\d{1,2})\s*(?:\(?(?P<letter>[abc])\)?(?![a-z]))?"
     r"(?:\s*(?:and|&)\s*\d{1,2}[abc]?)?[\s.:;\u2010-\u2015-]*(?P<title>.*)",
-    re.I | re.S,
+    re.IGNORECASE | re.DOTALL,
 )
-_PART = re.compile(r"part\s+(i{1,3}v?|iv)\b.{0,60}", re.I)
+_PART = re.compile(r"part\s+(i{1,3}v?|iv)\b.{0,60}", re.IGNORECASE)
 _ANNUAL: dict[str, str] = {
     "1": "business",
     "1a": "risk factors",
@@ -49,20 +49,19 @@ _ANNUAL: dict[str, str] = {
     "16": "form 10-k summary|summary",
 }
 _QUARTERLY: dict[str, str] = {
-    "part_i_item_1": r"(?:unaudited )?(?:condensed )?(?:consolidated )?(?:interim )?financial statements"
-    r"|financial information",
+    "part_i_item_1": r"(?:(?:unaudited|condensed|consolidated|interim) ){0,4}financial (?:st|info)",
     "part_i_item_2": "management.{0,3}s discussion",
     "part_i_item_3": "quantitative and qualitative",
     "part_i_item_4": "(?:disclosure )?controls and procedures",
     "part_ii_item_1": "legal proceedings",
     "part_ii_item_1a": "risk factors",
-    "part_ii_item_2": "unregistered sale|(?:issuer )?purchases|changes in securities|share repurchase",
+    "part_ii_item_2": "unregistered sale|(?:issuer |share )?(?:re)?purchase|changes in securities",
     "part_ii_item_3": "defaults upon",
     "part_ii_item_4": "mine safety|submission of matters",
     "part_ii_item_5": "other information",
     "part_ii_item_6": "exhibit",
 }
-_POINTER = re.compile(r"\bitem\s*15\b|incorporated (?:herein )?by reference|part iv", re.I)
+_POINTER = re.compile(r"\bitem\s*15\b|incorporated (?:herein )?by reference|part iv", re.IGNORECASE)
 _POINTER_CHARS = 500
 _TOP_LEVEL = ("signature", "signatures")
 
@@ -96,14 +95,12 @@ def items_of(page: Canonical, form: str) -> list[Section]:
     ends = [hit.start for hit in chain[1:]] + [last[0] if last else len(page.text)]
     sections = _front(page, chain[0].start)
     for hit, end in zip(chain, ends, strict=True):
-        end = _without_part_heading(page, hit, end)
-        sections.append(Section(title=hit.title, kind=hit.kind, level=1, start=hit.start, end=end))
+        stop = _without_part_heading(page, hit, end)
+        sections.append(Section(title=hit.title, kind=hit.kind, level=1, start=hit.start, end=stop))
     if last:
         title = page.text[last[0] : last[1]]
         sections.append(
-            Section(
-                title=title, kind="signatures", level=1, start=last[0], end=len(page.text)
-            )
+            Section(title=title, kind="signatures", level=1, start=last[0], end=len(page.text))
         )
     return [_pointer_marked(page, section) for section in sections]
 
@@ -131,7 +128,7 @@ def _hits(page: Canonical, table: dict[str, str]) -> list[_Hit]:
 def _kind_of(match: re.Match[str], title: str, table: dict[str, str]) -> str:
     number = match.group("number") + (match.group("letter") or "").lower()
     for kind, words in table.items():
-        if kind.endswith(f"item_{number}") and re.match(words, title, re.I):
+        if kind.endswith(f"item_{number}") and re.match(words, title, re.IGNORECASE):
             return kind
     return ""
 
@@ -142,8 +139,7 @@ def _best_chain(hits: list[_Hit], length: int) -> list[_Hit]:
         return []
     ends = [hit.start for hit in hits[1:]] + [length]
     weights = [
-        math.log1p(max(end - hit.start, 1)) + hit.bonus
-        for hit, end in zip(hits, ends, strict=True)
+        math.log1p(max(end - hit.start, 1)) + hit.bonus for hit, end in zip(hits, ends, strict=True)
     ]
     best = list(weights)
     before = [-1] * len(hits)
@@ -167,15 +163,16 @@ def _front(page: Canonical, first: int) -> list[Section]:
     sections = []
     if cover_end > 0:
         end = len(page.text[:cover_end].rstrip())
-        sections.append(
-            Section(title="Cover page", kind="cover_page", level=1, start=0, end=end)
-        )
+        sections.append(Section(title="Cover page", kind="cover_page", level=1, start=0, end=end))
     if contents is not None:
         end = len(page.text[:first].rstrip())
         sections.append(
             Section(
-                title="Table of contents", kind="table_of_contents", level=1,
-                start=contents, end=end,
+                title="Table of contents",
+                kind="table_of_contents",
+                level=1,
+                start=contents,
+                end=end,
             )
         )
     return sections
@@ -185,7 +182,7 @@ def _contents_start(page: Canonical, first: int) -> int | None:
     for line in page.lines:
         if line.start >= first:
             break
-        if re.fullmatch(r"(?:table of )?contents|index", line.text, re.I):
+        if re.fullmatch(r"(?:table of )?contents|index", line.text, re.IGNORECASE):
             return line.start
     for table in page.tables:
         if table.start < first and len(table.links) >= 5:
@@ -224,6 +221,9 @@ def _pointer_marked(page: Canonical, section: Section) -> Section:
     if not _POINTER.search(page.text, section.start, section.end):
         return section
     return Section(
-        title=section.title, kind="item_8_pointer", level=1,
-        start=section.start, end=section.end,
+        title=section.title,
+        kind="item_8_pointer",
+        level=1,
+        start=section.start,
+        end=section.end,
     )

@@ -66,9 +66,21 @@ _TITLES = {
     "statement_comprehensive_income": "comprehensive",
     "statement_equity": "equity|deficit|capital",
 }
+_PLAIN_TITLES = {
+    "statement_balance_sheet": "Balance sheets",
+    "statement_cash_flows": "Statements of cash flows",
+    "statement_income": "Statements of income",
+    "statement_comprehensive_income": "Statements of comprehensive income",
+    "statement_equity": "Statements of stockholders' equity",
+}
+_NOTES_TITLE = re.compile(r"notes\s+to\s+.{0,60}financial\s+statements", re.IGNORECASE)
 _EQUITY_AXIS = "us-gaap:StatementEquityComponentsAxis"
-_NOTE = re.compile(r"(?:note\s+)?(?P<number>\d{1,2})\s*[.:)\u2010-\u2015-]+\s*(?P<title>\S.*)", re.I)
-_NOTE_WORD = re.compile(r"note\s+(?P<number>\d{1,2})\b[\s.:)\u2010-\u2015-]*(?P<title>.*)", re.I)
+_NOTE = re.compile(
+    r"(?:note\s+)?(?P<number>\d{1,2})\s*[.:)\u2010-\u2015-]+\s*(?P<title>\S.*)", re.IGNORECASE
+)
+_NOTE_WORD = re.compile(
+    r"note\s+(?P<number>\d{1,2})\b[\s.:)\u2010-\u2015-]*(?P<title>.*)", re.IGNORECASE
+)
 _MAX_HEADING = 600
 
 
@@ -87,9 +99,7 @@ def statements_of(page: Canonical, facts: Sequence[Fact]) -> list[Section]:
             continue
         taken.add(at)
         start, title = _title_before(page, page.tables[at], kind)
-        found.append(
-            Section(title=title, kind=kind, level=2, start=start, end=page.tables[at].end)
-        )
+        found.append(Section(title=title, kind=kind, level=2, start=start, end=page.tables[at].end))
     return sorted(found, key=lambda s: s.start)
 
 
@@ -123,22 +133,19 @@ def _first_table(
         if equity and not _rolls_equity(facts):
             continue
         title = _title_before(page, page.tables[n], kind)[1]
-        named = re.search(_TITLES[kind], title, re.I) is not None
+        named = re.search(_TITLES[kind], title, re.IGNORECASE) is not None
         candidates.append((not named, n))
     return min(candidates)[1] if candidates else None
 
 
 def _rolls_equity(facts: Iterable[Fact]) -> bool:
     """Return whether a table shows several components of equity over time."""
-    members = {
-        key.value for fact in facts for key in fact.dimensions if key.kind == _EQUITY_AXIS
-    }
+    members = {key.value for fact in facts for key in fact.dimensions if key.kind == _EQUITY_AXIS}
     return len(members) >= 2
 
 
 def _title_before(page: Canonical, table: TableSpan, kind: str) -> tuple[int, str]:
     """Return where a statement's title lines begin, and the line that names it."""
-    first = table.rows[0].row.cells[0].text if table.rows[0].row.cells else ""
     at = bisect.bisect_left([line.start for line in page.lines], table.start)
     start, title = table.start, ""
     tables_before = [t.end for t in page.tables if t.end <= table.start]
@@ -147,12 +154,23 @@ def _title_before(page: Canonical, table: TableSpan, kind: str) -> tuple[int, st
         titled = line.stands_out() or line.centre or line.text.startswith("(")
         if line.start < floor or len(line.text) > 200 or not titled:
             break
-        if re.match(r"(?:part\s+i|item\s+\d|see accompanying|the accompanying)", line.text, re.I):
+        if re.match(
+            r"(?:part\s+i|item\s+\d|see accompanying|the accompanying)", line.text, re.IGNORECASE
+        ):
             break
         start = line.start
-        if re.search(_TITLES[kind], line.text, re.I) and not title:
+        if re.search(_TITLES[kind], line.text, re.IGNORECASE) and not title:
             title = line.text
-    return start, title or first
+    return start, title or _title_inside(table, kind)
+
+
+def _title_inside(table: TableSpan, kind: str) -> str:
+    """Return the statement's title where it stands in the table's own first column."""
+    cells = [row.row.cells[0] for row in table.rows[:4] if row.row.cells]
+    titles = [
+        c.text for c in cells if 0 in c.columns and re.search(_TITLES[kind], c.text, re.IGNORECASE)
+    ]
+    return titles[0] if titles else _PLAIN_TITLES[kind]
 
 
 def notes_of(page: Canonical, within: Section | None) -> list[Section]:
@@ -164,10 +182,15 @@ def notes_of(page: Canonical, within: Section | None) -> list[Section]:
     chain = _counting(numbered)
     if len(chain) < 2:
         return []
+    if _note_number(chain[0]) == 2:
+        chain = [*_unnumbered_first(lines, chain[0]), *chain]
     ends = [line.start for line in chain[1:]] + [within.end]
     return [
         Section(
-            title=line.text, kind="note", level=2, start=line.start,
+            title=line.text,
+            kind="note",
+            level=2,
+            start=line.start,
             end=line.start + len(page.text[line.start : end].rstrip()),
         )
         for line, end in zip(chain, ends, strict=True)
@@ -176,7 +199,11 @@ def notes_of(page: Canonical, within: Section | None) -> list[Section]:
 
 def _note_number(line: Line) -> int:
     """Return the number of a note's heading, or 0."""
-    if len(line.text) > 200 or line.text.endswith((".", ";", ",")) or "(continued)" in line.text.lower():
+    if (
+        len(line.text) > 200
+        or line.text.endswith((".", ";", ","))
+        or "(continued)" in line.text.lower()
+    ):
         return 0
     found = _NOTE_WORD.fullmatch(line.text) or _NOTE.fullmatch(line.text)
     if not found:
@@ -188,16 +215,28 @@ def _note_number(line: Line) -> int:
     return int(found.group("number"))
 
 
+def _unnumbered_first(lines: list[Line], second: Line) -> list[Line]:
+    """Return the heading of a first note without a number: the one below the notes' title."""
+    below = False
+    for line in lines:
+        if line.start >= second.start:
+            break
+        if below and line.stands_out():
+            return [line]
+        below = below or _NOTES_TITLE.match(line.text) is not None
+    return []
+
+
 def _counting(numbered: list[tuple[int, Line]]) -> list[Line]:
-    """Return the longest run 1, 2, 3 … (one number may be missing), by the place of each heading."""
+    """Return the longest run 1, 2, 3 … of headings; single numbers may be missing."""
     best: list[Line] = []
     for first, (number, _) in enumerate(numbered):
-        if number != 1:
+        if number > 2:
             continue
         run: list[Line] = []
-        expected = 1
+        expected = number
         for candidate, line in numbered[first:]:
-            if candidate in (expected, expected + 1) and (run or candidate == 1):
+            if candidate == expected or (run and candidate == expected + 1):
                 run.append(line)
                 expected = candidate + 1
         if len(run) > len(best):
@@ -214,13 +253,15 @@ def headings_of(page: Canonical, sections: Sequence[Section]) -> list[Section]:
     found: list[Section] = []
     for holder in _holders(sections):
         lines = [
-            line for line in page.lines
-            if holder.start < line.start and line.end <= holder.end and _is_heading(line)
+            line
+            for line in page.lines
+            if holder.start < line.start
+            and line.end <= holder.end
+            and _is_heading(line)
+            and not holder.title.endswith(line.text)
         ]
         inner = [s for s in sections if s.level == holder.level + 1 and s.kind != "heading"]
-        lines = [
-            ln for ln in lines if not any(s.start <= ln.start < s.end for s in inner)
-        ]
+        lines = [ln for ln in lines if not any(s.start <= ln.start < s.end for s in inner)]
         found += _nested(page, holder, lines, [s.start for s in inner])
     return found
 
@@ -235,12 +276,12 @@ def _is_heading(line: Line) -> bool:
         return False
     if text.startswith(("(", "•", "|", "See ", "_")) or text.endswith((":", ";", ",")):
         return False
-    return any(ch.isalpha() for ch in text) and not re.match(r"(?:part\s+i|item\s+\d)", text, re.I)
+    return any(ch.isalpha() for ch in text) and not re.match(
+        r"(?:part\s+i|item\s+\d)", text, re.IGNORECASE
+    )
 
 
-def _nested(
-    page: Canonical, holder: Section, lines: list[Line], stops: list[int]
-) -> list[Section]:
+def _nested(page: Canonical, holder: Section, lines: list[Line], stops: list[int]) -> list[Section]:
     ranks = [holder.level + 1 + (line.bold < 0.9 or line.italic >= 0.9) for line in lines]
     found = []
     for n, line in enumerate(lines):

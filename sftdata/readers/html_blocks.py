@@ -25,6 +25,8 @@ from sftdata.readers.html_style import (
 
 __all__ = ["Block", "Page", "RawCell", "walk"]
 
+_NBSP_POINTS = 2.5
+"""Width of a non-breaking space in points: filings indent row labels with them."""
 _SYMBOLS = str.maketrans(
     {"þ": "☑", "ý": "☒", "x": "☒", "o": "☐", "¨": "☐", "q": "☐", "ü": "✓", "§": "▪", "Ø": "➢"}
 )
@@ -219,6 +221,8 @@ class _Walker:
             text = self._raised(text)
         self.tokens().append(clean(text))
         if size:
+            if self.cell is not None and not self.cell.chars:
+                self.cell.indent += _NBSP_POINTS * (len(text) - len(text.lstrip("\u00a0")))
             self._count(self.cell or self.current, frame, size)
 
     def _count(self, target: Block | RawCell, frame: _Frame, size: int) -> None:
@@ -254,9 +258,7 @@ class _Walker:
             self._page_break()
         self.add(element.tail)
 
-    def _open_block(
-        self, element: etree._Element, frame: _Frame, gap: bool, indent: float
-    ) -> None:
+    def _open_block(self, element: etree._Element, frame: _Frame, gap: bool, indent: float) -> None:
         name = frame.name
         if name == "table" and self.rows is None:
             if next(element.iterdescendants(element.tag), None) is None:

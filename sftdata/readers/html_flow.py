@@ -29,9 +29,9 @@ def closing(mark: int) -> int:
 
 
 def clean(text: str) -> str:
-    """Return text in NFC without invisible characters; white space is left as it stands.
+    r"""Return text in NFC without invisible characters; white space is left as it stands.
 
-    >>> clean("cafe\\u0301\\u200b")
+    >>> clean("cafe\u0301\u200b")
     'café'
     """
     if text.isascii():

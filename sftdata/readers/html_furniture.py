@@ -15,9 +15,10 @@ from sftdata.readers.html_flow import Token, marks_of
 __all__ = ["drop_furniture"]
 
 _PAGE_NUMBER = re.compile(
-    r"[-\u2013\u2014]?\s*(?:page\s*)?[A-Z]?-?#(?:\s*(?:of|/)\s*#)?\s*[-\u2013\u2014]?|[ivxlc]{1,6}", re.I
+    r"[-\u2013\u2014]?\s*(?:page\s*)?[A-Z]?-?#(?:\s*(?:of|/)\s*#)?\s*[-\u2013\u2014]?|[ivxlc]{1,6}",
+    re.IGNORECASE,
 )
-_BACK_LINK = re.compile(r"(?:back to )?(?:table of contents|contents|index)", re.I)
+_BACK_LINK = re.compile(r"(?:back to )?(?:table of contents|contents|index)", re.IGNORECASE)
 _MAX_CHARS = 150
 _SHARE = 0.3
 _CLOSED = re.compile(r"[.:;!?。：；！？…][\"'”’)\]]*$")
@@ -35,10 +36,12 @@ def drop_furniture(blocks: list[Block]) -> list[Block]:
     near = [n for at in [*breaks, len(blocks)] for n in _beside(blocks, at)]
     repeats = Counter(_mask(blocks[n]) for n in set(near))
     least = max(3, int(_SHARE * len(breaks)))
-    gone: set[int] = set()
-    for at in [*breaks, len(blocks)]:
+    gone = _running_heads(blocks, breaks)
+    for at in [-1, *breaks, len(blocks)]:
         for side in (-1, 1):
             for n in _beside(blocks, at, side):
+                if n in gone:
+                    continue
                 if not _is_furniture(blocks[n], repeats, least):
                     break
                 gone.add(n)
@@ -63,8 +66,33 @@ def _beside(blocks: list[Block], at: int, side: int = 0) -> list[int]:
     return found
 
 
+def _running_heads(blocks: list[Block], breaks: list[int]) -> set[int]:
+    """Return the title lines that head page after page, all but the first time.
+
+    Such a head is two or three lines together, or one that says it is continued: a company's name
+    alone may head each of its statements and belongs there.
+    """
+    groups: dict[str, list[list[int]]] = {}
+    for at in breaks:
+        lines = [n for n in _beside(blocks, at, 1) if not _BACK_LINK.fullmatch(_mask(blocks[n]))]
+        for size in (1, 2, 3):
+            if len(lines) >= size and all(_set_apart(blocks[n]) for n in lines[:size]):
+                key = "\n".join(_mask(blocks[n]) for n in lines[:size])
+                groups.setdefault(key, []).append(lines[:size])
+    gone: set[int] = set()
+    for key, places in groups.items():
+        if "continued" in key.lower() or ("\n" in key and len(places) >= 3):
+            again = places if "continued" in key.lower() else places[1:]
+            gone.update(n for lines in again for n in lines if not _holds_fact(blocks[n]))
+    return gone
+
+
+def _set_apart(block: Block) -> bool:
+    return block.centre or block.bold >= 0.8 * block.chars
+
+
 def _mask(block: Block) -> str:
-    return re.sub(r"\d+", "#", block.words())
+    return re.sub(r"\d+", "#", re.sub(r"\s[ivxlc]{1,6}$", " #", block.words()))
 
 
 def _is_furniture(block: Block, repeats: Counter[str], least: int) -> bool:

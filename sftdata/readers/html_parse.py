@@ -18,17 +18,19 @@ from sftdata.errors import SourceError
 __all__ = ["Parsed", "parse_html"]
 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})""")
-_META = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9._-]{1,40})""", re.I)
+_META = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9._-]{1,40})""", re.IGNORECASE)
 _SAFE_ENCODING = re.compile(
     r"utf-?8|(us-)?ascii|iso-?8859-?\d+|latin-?1|windows-125\d|cp125\d|gb2312|gbk|gb18030"
     r"|big5(-hkscs)?|shift_jis|euc-(jp|kr)|utf-?16(le|be)?",
-    re.I,
+    re.IGNORECASE,
 )
-_ENTITY_DECLARATION = re.compile(r"<!\s*ENTITY", re.I)
+_ENTITY_DECLARATION = re.compile(r"<!\s*ENTITY", re.IGNORECASE)
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
 _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
-_ROOT = re.compile(r"<\?xml\b|<!DOCTYPE\s+html|<html[\s>]", re.I)
+_ROOT = re.compile(r"<\?xml\b|<!DOCTYPE\s+html|<html[\s>]", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_KEPT = 0.9
+"""Share of the tagged elements that a recovered page must still have."""
 _MAGIC = {b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip archive"}
 
 
@@ -50,7 +52,8 @@ def parse_html(data: bytes) -> Parsed:
         data: The file's bytes.
 
     Raises:
-        SourceError: `empty_file`, `not_html`, `unsafe_dtd`, `unsupported_encoding`.
+        SourceError: `empty_file`, `not_html`, `unsafe_dtd`, `unsupported_encoding`,
+            `damaged_html`.
 
     >>> parse_html(b"<html><body><p>a&nbsp;b</p></body></html>").truncated
     False
@@ -151,7 +154,10 @@ def _recovered(raw: bytes) -> etree._Element:
     found = [root for root in (xml, html) if root is not None]
     if not found:
         raise SourceError("not_html", "no element can be read")
-    return max(found, key=lambda root: (_tagged(root), root is html))
+    best = max(found, key=lambda root: (_tagged(root), root is html))
+    if _tagged(best) < _KEPT * expected:
+        raise SourceError("damaged_html", "too many of the tagged elements cannot be read")
+    return best
 
 
 def _tagged(root: etree._Element) -> int:

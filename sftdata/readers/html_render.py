@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sftdata.readers.html_blocks import Block
-from sftdata.readers.html_flow import Token, Writer, marks_of
+from sftdata.readers.html_flow import BREAK, Token, Writer, marks_of
 from sftdata.readers.html_furniture import drop_furniture
 from sftdata.readers.html_table import Cell, Row, Table, arrange
 
 __all__ = ["Canonical", "Line", "RowSpan", "TableSpan", "render"]
 
 _SHORT = 160
+_RULE = re.compile(r"[\s_=*\u2010-\u2015-]{3,}")
+"""A line that is drawn with characters: it says nothing."""
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Line:
 
     def stands_out(self) -> bool:
         """Return whether the whole line is set apart as headings are."""
-        return self.heading or max(self.bold, self.italic, self.underline) >= 0.9
+        return self.heading or max(self.bold, self.italic, self.underline) >= 0.8
 
 
 @dataclass(slots=True)
@@ -82,14 +85,14 @@ class _State:
 
 
 def render(blocks: list[Block]) -> Canonical:
-    """Return the canonical text of the blocks.
+    r"""Return the canonical text of the blocks.
 
     Paragraphs are parted by a blank line, lines that belong together (title lines, list items) by
     a line end; tables are pipe tables with a rule below their heading rows.
 
     >>> c = render([Block(tokens=["One"], chars=3), Block(tokens=["Two"], chars=3, gap=True)])
     >>> c.text
-    'One\\n\\nTwo'
+    'One\n\nTwo'
     """
     state = _State(Writer())
     for block in drop_furniture(list(_laid_out(blocks))):
@@ -98,7 +101,7 @@ def render(blocks: list[Block]) -> Canonical:
             table = arrange(block.rows)
             assert isinstance(table, Table)
             _write_table(state, block, table)
-        elif block.chars:
+        elif block.chars and not _RULE.fullmatch(block.words()):
             _write_line(state, block)
         else:
             state.writer.write(marks_of(block.tokens))
@@ -163,7 +166,18 @@ def _titled(block: Block) -> bool:
 
 
 def _listed(block: Block) -> bool:
-    return block.rows is None and block.words()[:1] in ("•", "●", "▪", "■", "◦", "·", "‣", "➢", "☐", "☒")
+    return block.rows is None and block.words()[:1] in (
+        "•",
+        "●",
+        "▪",
+        "■",
+        "◦",
+        "·",
+        "‣",
+        "➢",
+        "☐",
+        "☒",
+    )
 
 
 def _write_table(state: _State, block: Block, table: Table) -> None:
@@ -196,7 +210,11 @@ def _write_row(writer: Writer, row: Row, width: int) -> RowSpan:
     cells: list[list[list[Token]]] = [[] for _ in range(width)]
     for cell in row.cells:
         for copy, column in enumerate(_shown_in(row, cell)):
-            tokens = cell.tokens if copy == 0 else [t for t in cell.tokens if isinstance(t, str)]
+            tokens = (
+                cell.tokens
+                if copy == 0
+                else [t for t in cell.tokens if isinstance(t, str) or t == BREAK]
+            )
             cells[column].append(_escaped(tokens))
     cells[0].insert(0, row.marks)
     writer.literal("|")
@@ -211,7 +229,7 @@ def _write_row(writer: Writer, row: Row, width: int) -> RowSpan:
 
 
 def _shown_in(row: Row, cell: Cell) -> tuple[int, ...]:
-    """Return the columns a cell is written in: a spanning heading stands over each of its columns."""
+    """Return the columns a cell is written in: a heading stands over each that it spans."""
     return cell.columns if row.header and cell.columns[0] else cell.columns[:1]
 
 

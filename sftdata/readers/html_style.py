@@ -9,11 +9,51 @@ from typing import NamedTuple
 __all__ = ["BLOCK_TAGS", "PLAIN", "SKIPPED_TAGS", "TAG_STYLE", "Style", "local_name", "parse_style"]
 
 BLOCK_TAGS = frozenset(
-    "address article aside blockquote body center dd div dl dt fieldset figure footer form h1 h2 h3"
-    " h4 h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul"
-    " caption html".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+        "caption",
+        "html",
+    ]
 )
-SKIPPED_TAGS = frozenset("script style head title noscript template iframe object svg".split())
+SKIPPED_TAGS = frozenset(
+    ["script", "style", "head", "title", "noscript", "template", "iframe", "object", "svg"]
+)
 
 
 class Style(NamedTuple):

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from sftdata.readers.html_blocks import Block, RawCell
-from sftdata.readers.html_flow import Token, marks_of, plain
+from sftdata.readers.html_flow import BREAK, Token, marks_of, plain
 
 __all__ = ["Cell", "Row", "Table", "arrange", "is_amount", "is_periodlike"]
 
@@ -19,16 +19,21 @@ _PREFIX = re.compile(
     r"(?:(?:US|C|CA|A|AU|HK|NT|S|R|NZ)?[$€£¥₩₹￥]|RMB|EUR|USD|GBP|CAD|CHF)(?:\s?\()?|\("
 )
 _SUFFIX = re.compile(r"[)%]+(?:\s?%)?|\)\s?%|%\s?\)|pts?\.?|bps|x")
-_NUMBERLIKE = re.compile(r"[-+(\[$€£¥ ]*(?:\d|[-\u2010-\u2015\u2212*]+\s*\)?%?$|N/?A$|nm$|NM$)", re.I)
+_NUMBERLIKE = re.compile(
+    r"[-+(\[$€£¥ ]*(?:\d|[-\u2010-\u2015\u2212*]+\s*\)?%?$|N/?A$|nm$|NM$)", re.IGNORECASE
+)
 _AMOUNT = re.compile(
     r"(?:(?:US|C|A|HK)?[$€£¥]|RMB|USD|EUR)?\s*[-\u2013\u2212(]?\s*(?:[$€£¥]\s*)?"
     r"(?:\d[\d,]*(?:\.\d+)?|\.\d+|[-\u2012-\u2015\u2212])\s*[)%]*\s*(?:pts?\.?|bps|x|%)?"
 )
-_YEAR = re.compile(r"(?:FY\s?)?(?:19|20)\d\d(?:E|A|\s*\(\d\))?", re.I)
+_YEAR = re.compile(r"(?:FY\s?)?(?:19|20)\d\d(?:E|A|\s*\(\d\))?", re.IGNORECASE)
 _PERIOD = re.compile(
     r"(?:19|20)\d\d|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2}\b"
     r"|\b(?:months|weeks|quarter|year|years) ended\b|\bended\b|\bas of\b|\bfiscal\b|\bchange\b",
-    re.I,
+    re.IGNORECASE,
+)
+_UNIT_NOTE = re.compile(
+    r"\(?(?:[\w$]+\s){0,2}in\s(?:thousands|millions|billions|u\.?s\.?)", re.IGNORECASE
 )
 _BULLET = re.compile(r"[•●▪■◦·∙‣➢o*\u2012-\u2015-]|\(?[A-Za-z0-9]{1,3}[.)]|\([ivx]{1,5}\)")
 
@@ -56,7 +61,11 @@ class Row:
 
     def label(self) -> str:
         """Return the first cell with letters: what the row is about."""
-        return next((c.text for c in self.cells if any(ch.isalpha() for ch in c.text)), "")
+        worded = next((c.text for c in self.cells if any(ch.isalpha() for ch in c.text)), "")
+        first = self.cells[0] if self.cells else None
+        if first is not None and first.columns[:1] == (0,) and _YEAR.fullmatch(first.text):
+            return first.text
+        return worded
 
     def has_amount(self) -> bool:
         """Return whether a cell after the first column is a number."""
@@ -69,6 +78,11 @@ class Table:
 
     rows: list[Row]
     width: int
+
+
+def _is_money(text: str) -> bool:
+    """Return whether a cell is an amount that is more than a page number."""
+    return is_amount(text) and not (text.isdigit() and len(text) <= 4)
 
 
 def is_amount(text: str) -> bool:
@@ -123,7 +137,7 @@ def _place(rows: list[list[RawCell]]) -> list[Row]:
             else:
                 row.marks += marks_of(raw.tokens)
             if raw.rowspan > 1:
-                below.update({c: raw.rowspan - 1 for c in range(column, column + raw.colspan)})
+                below.update(dict.fromkeys(range(column, column + raw.colspan), raw.rowspan - 1))
             column += raw.colspan
         placed.append(row)
     return placed
@@ -137,8 +151,7 @@ def _join_affixes(row: Row) -> Row:
         before = joined[-1] if joined else None
         near = before is not None and cell.left - before.right <= 1
         if before is not None and near and _continues(before.text, cell.text):
-            space = _PREFIX.fullmatch(before.text) is not None and not before.text.endswith("(")
-            _append(before, cell, " " if space else "")
+            _append(before, cell, "" if before.text.endswith("(") else " ")
         elif before is not None and near and n and _SUFFIX.fullmatch(cell.text):
             if _NUMBERLIKE.match(before.text):
                 _append(before, cell, "")
@@ -151,7 +164,9 @@ def _join_affixes(row: Row) -> Row:
 
 
 def _continues(before: str, text: str) -> bool:
-    return _PREFIX.fullmatch(before) is not None and _NUMBERLIKE.match(text) is not None
+    if _PREFIX.fullmatch(before) is None:
+        return False
+    return text == "(" or _NUMBERLIKE.match(text) is not None
 
 
 def _append(cell: Cell, other: Cell, space: str) -> None:
@@ -162,8 +177,16 @@ def _append(cell: Cell, other: Cell, space: str) -> None:
 
 
 def _stripped(tokens: list[Token]) -> list[Token]:
-    """Take the outer white space from each run: inside one amount there is none."""
-    return [t.strip() if isinstance(t, str) else t for t in tokens if t != -1]
+    """Take the outer white space from tokens: the joint decides whether there is a space."""
+    kept = [t for t in tokens if t != BREAK]
+    for order, strip in ((range(len(kept)), str.lstrip), (range(len(kept))[::-1], str.rstrip)):
+        for n in order:
+            token = kept[n]
+            if isinstance(token, str):
+                kept[n] = strip(token)
+                if kept[n]:
+                    break
+    return kept
 
 
 def _columns(cells: list[Cell]) -> list[tuple[int, int]]:
@@ -202,8 +225,8 @@ def _is_layout(table: Table) -> bool:
     if table.width <= 1 or not rows:
         return True
     amounts = any(row.has_amount() for row in rows)
-    if len(rows) == 1 and not amounts:
-        return len(rows[0].cells) <= 3
+    if len(rows) == 1:
+        return len(rows[0].cells) <= 3 and not any(_is_money(c.text) for c in rows[0].cells)
     if table.width == 2 and not amounts:
         return all(len(r.cells) == 2 and _BULLET.fullmatch(r.cells[0].text) for r in rows)
     return False
@@ -223,7 +246,7 @@ def _paragraph(row: Row) -> Block:
 
 
 def _find_headers(table: Table) -> None:
-    """Mark the leading rows of column headings; a title that spans the table may stand among them."""
+    """Mark the leading rows of headings; a title that spans the table may stand among them."""
     last = -1
     for n, row in enumerate(table.rows):
         if _heads(row, table.rows[n + 1] if n + 1 < len(table.rows) else None):
@@ -240,13 +263,16 @@ def _heads(row: Row, after: Row | None) -> bool:
     later = [c for c in row.cells if c.columns and c.columns[0] > 0]
     if not later or any(is_amount(c.text) for c in later):
         return False
-    if all(_YEAR.fullmatch(c.text) or is_periodlike(c.text) for c in later):
+    dated = [_YEAR.fullmatch(c.text) is not None or is_periodlike(c.text) for c in later]
+    if all(dated):
         return True
-    if not all(any(ch.isalpha() for ch in c.text) for c in later):
+    worded = [any(ch.isalpha() for ch in c.text) for c in later]
+    if not all(w or d for w, d in zip(worded, dated, strict=True)) or after is None:
         return False
-    if len(later) == len(row.cells):
-        return after is not None
-    return _emphasised(row) and not (after is not None and _emphasised(after))
+    first = row.cells[0].text
+    if len(later) == len(row.cells) or _UNIT_NOTE.match(first):
+        return True
+    return _emphasised(row) and not _emphasised(after)
 
 
 def _emphasised(row: Row) -> bool:

@@ -38,14 +38,16 @@ class Header:
 def is_inline(element: etree._Element) -> bool:
     """Return whether an element is of the inline-XBRL namespace (or was, before recovery)."""
     tag = element.tag
-    return isinstance(tag, str) and (
-        _INLINE.match(tag) is not None or tag[:3].lower() == "ix:"
-    )
+    return isinstance(tag, str) and (_INLINE.match(tag) is not None or tag[:3].lower() == "ix:")
 
 
 def is_fact(element: etree._Element) -> bool:
     """Return whether an element reports a value."""
-    return is_inline(element) and local_name(element.tag) in ("nonfraction", "nonnumeric", "fraction")
+    return is_inline(element) and local_name(element.tag) in (
+        "nonfraction",
+        "nonnumeric",
+        "fraction",
+    )
 
 
 def attribute(element: etree._Element, name: str) -> str:
@@ -69,7 +71,7 @@ def read_header(root: etree._Element) -> Header:
 
 
 def _text(element: etree._Element | None) -> str:
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    return "" if element is None else " ".join("".join(map(str, element.itertext())).split())
 
 
 def _find(element: etree._Element, name: str) -> etree._Element | None:
@@ -100,7 +102,7 @@ def _period(element: etree._Element) -> str | None:
 
 
 def _day(text: str, *, closes: bool) -> str | None:
-    """Return an ISO date. XBRL ends a period at midnight *after* a bare date; 00:00 is the day before."""
+    """Return an ISO date; a period that closes at 00:00 has closed the day before."""
     found = _DATE.match(text)
     if not found:
         return None

@@ -7,6 +7,7 @@ that it can never be the target of a sample.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,9 +75,7 @@ def read_facts(
 
 
 class _FactReader:
-    def __init__(
-        self, marked: list[etree._Element], page: Canonical, header: Header
-    ) -> None:
+    def __init__(self, marked: list[etree._Element], page: Canonical, header: Header) -> None:
         self._mark_of = {element: n for n, element in enumerate(marked)}
         self._page = page
         self._header = header
@@ -129,9 +128,9 @@ class _FactReader:
     def _checked(self, tag: _Tag, context: Context | None, unit: str | None) -> _Reading:
         problems = _problems(tag, context, unit)
         parts = list(self._chain(tag.element))
-        raw = "\n".join(" ".join(_own_text(p).split()) for p in parts).strip()
+        raw = " ".join(" ".join(_own_text(p).split()) for p in parts).strip()
         span = self._span(parts)
-        shown = self._page.text[span[0] : span[1]] if span else raw
+        shown = self._page.text[span[0] : span[1]] if span else self._apart(parts, raw)
         if problems or tag.nil:
             value = None
         else:
@@ -156,13 +155,24 @@ class _FactReader:
             seen.add(following)
             at = self._header.continuations.get(following)
 
+    def _apart(self, parts: list[etree._Element], raw: str) -> str:
+        """Return the text of parts that do not stand together; `raw` where one is hidden."""
+        pieces = []
+        for part in parts:
+            mark = self._mark_of.get(part, -1)
+            start, end = self._page.starts.get(mark), self._page.ends.get(mark)
+            if start is None or end is None or next(_excluded(part), None) is not None:
+                return raw
+            pieces.append(self._page.text[start:end])
+        return "\n\n".join(pieces)
+
     def _span(self, parts: list[etree._Element]) -> tuple[int, int] | None:
         """Return the range of all parts when nothing but white space stands between them."""
         page = self._page
         found: tuple[int, int] | None = None
         for part in parts:
             mark = self._mark_of.get(part)
-            if mark is None or any(_excluded(part)):
+            if mark is None or next(_excluded(part), None) is not None:
                 return None
             start, end = page.starts.get(mark), page.ends.get(mark)
             if start is None or end is None:
@@ -189,7 +199,7 @@ def _tag(element: etree._Element) -> _Tag:
 
 
 def _format(element: etree._Element) -> str:
-    """Return the transformation with its registry's usual prefix, whatever prefix the page binds."""
+    """Return the transformation with its registry's usual prefix, whatever the page binds."""
     prefix, colon, name = attribute(element, "format").rpartition(":")
     if not name:
         return ""
@@ -217,9 +227,7 @@ def _problems(tag: _Tag, context: Context | None, unit: str | None) -> tuple[Key
 def _value(tag: _Tag, text: str) -> str | None:
     if tag.name.endswith("TextBlock"):
         return text
-    return reread(
-        text, numeric=tag.numeric, name=tag.format, scale=tag.scale or 0, sign=tag.sign
-    )
+    return reread(text, numeric=tag.numeric, name=tag.format, scale=tag.scale or 0, sign=tag.sign)
 
 
 def _kind(tag: _Tag, value: str | None) -> str:
@@ -244,7 +252,7 @@ def _own_text(element: etree._Element) -> str:
     """Return an element's text without what `ix:exclude` takes out."""
     gone = {part for outer in _excluded(element) for part in outer.iter()}
     if not gone:
-        return "".join(element.itertext(etree.Element))
+        return "".join(map(str, element.itertext(etree.Element)))
     pieces = []
     for node in element.iter():
         if isinstance(node.tag, str) and node not in gone and node.text:
@@ -258,13 +266,10 @@ def _own_text(element: etree._Element) -> str:
 
 def _with_unique_ids(facts: list[Fact]) -> Iterator[Fact]:
     """Give facts without an id, or with one that is taken, a stable id of their own."""
-    import dataclasses
-
     seen: set[str] = set()
     for n, fact in enumerate(facts):
         name = fact.fact_id
         if not name or name in seen:
             name = f"{name or 'fact'}-{n}"
-            fact = dataclasses.replace(fact, fact_id=name)
         seen.add(name)
-        yield fact
+        yield fact if name == fact.fact_id else dataclasses.replace(fact, fact_id=name)

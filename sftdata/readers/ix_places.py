@@ -14,7 +14,9 @@ from sftdata.types import Key
 __all__ = ["Place", "Places"]
 
 _MAX_CAPTION = 400
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_SUBTOTAL = re.compile(r"net (?:cash|\(?(?:in|de)crease|change)", re.IGNORECASE)
+_ASIDE = re.compile(r"(?:see|the) accompanying\b", re.IGNORECASE)
+_UNIT_NOTE = re.compile(r"\(?(?:[\w$]+\s){0,2}in\s(?:thousands|millions|billions)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Places:
     def _in_table(self, n: int, start: int, end: int) -> Place:
         table = self._page.tables[n]
         if n not in self._known:
-            self._known[n] = _Headings(table, caption(self._page, table))
+            self._known[n] = self._headings(n)
         known = self._known[n]
         at = bisect.bisect_right(known.starts, start) - 1
         span = table.rows[max(at, 0)]
@@ -66,6 +68,27 @@ class Places:
             if value:
                 attributes.append(Key(kind=kind, value=value))
         return Place(span.start, span.end, span.row.label(), tuple(attributes))
+
+    def _headings(self, n: int) -> _Headings:
+        """Return a table's headings; a table right below another has what it lacks from there."""
+        table = self._page.tables[n]
+        found = caption(self._page, table)
+        before = self._page.tables[n - 1] if n else None
+        if before is None or self._page.text[before.end : table.start].strip():
+            return _Headings(table, found)
+        for m in range(self._first_of_run(n), n):
+            if m not in self._known:
+                self._known[m] = self._headings(m)
+        above = self._known[n - 1]
+        alike = before.width == table.width and not table.rows[0].row.header
+        return _Headings(table, found or above.caption, above.last if alike else None)
+
+    def _first_of_run(self, n: int) -> int:
+        """Return the first of the tables that follow each other without text between."""
+        tables = self._page.tables
+        while n and not self._page.text[tables[n - 1].end : tables[n].start].strip():
+            n -= 1
+        return n
 
     def _column_of(self, row_start: int, start: int, width: int) -> int:
         before = self._page.text[row_start:start].replace("\\|", "")
@@ -91,17 +114,20 @@ class Places:
 class _Headings:
     """For each row of a table: the heading of each column, and the label of the group it is in."""
 
-    def __init__(self, table: TableSpan, caption_text: str) -> None:
+    def __init__(
+        self, table: TableSpan, caption_text: str, goes_on: dict[int, list[str]] | None = None
+    ) -> None:
         self.starts = [row.start for row in table.rows]
         self.caption = caption_text
         self.columns: list[dict[int, str]] = []
         self.parents: list[str] = []
-        self._headings: dict[int, list[str]] = {}
+        self._headings: dict[int, list[str]] = dict(goes_on or {})
         self._fresh = True
         self._groups: list[tuple[float, str]] = []
         self._indents = len({_indent(row.row) for row in table.rows if not row.row.header}) > 1
         for span in table.rows:
             self._take(span.row)
+        self.last = self._headings
 
     def _take(self, row: Row) -> None:
         if row.header or _is_heading_row(row):
@@ -122,6 +148,8 @@ class _Headings:
         """Return the label that the row stands under, and open a group where the row is a label."""
         indent = _indent(row)
         label = row.label()
+        if not self._indents and _SUBTOTAL.match(label):
+            self._groups.clear()
         while self._indents and self._groups and self._groups[-1][0] >= indent:
             self._groups.pop()
         parent = self._groups[-1][1] if self._groups else ""
@@ -130,8 +158,9 @@ class _Headings:
                 self._groups.clear()
                 parent = ""
             self._groups.append((indent, label))
-        elif not self._indents and label.lower().startswith("total"):
-            self._groups.clear()
+        elif label.lower().startswith("total") and self._groups:
+            # A total ends its group, however deep the rows after it are set.
+            self._groups = self._groups[:-1] if self._indents else []
         return parent
 
 
@@ -150,9 +179,23 @@ def caption(page: Canonical, table: TableSpan) -> str:
     """Return the text just before a table that says what it shows and in what unit.
 
     Title lines are taken together ("CONSOLIDATED BALANCE SHEETS (In millions)"); otherwise it is
-    the last sentence of the paragraph before the table.
+    the last sentence of the paragraph before the table. A title or unit that stands in the first
+    column of the heading rows belongs to it as well.
     """
-    before = [line for line in _lines_before(page, table) if line.end <= table.start]
+    inside = " ".join(
+        cell.text
+        for span in table.rows
+        if span.row.header
+        for cell in span.row.cells[:1]
+        if 0 in cell.columns and any(ch.isalpha() for ch in cell.text)
+    )[:_MAX_CAPTION]
+    if inside and not _UNIT_NOTE.match(inside):
+        return inside
+    return " ".join(part for part in (_text_before(page, table), inside) if part)
+
+
+def _text_before(page: Canonical, table: TableSpan) -> str:
+    before = [line for line in _lines_before(page, table) if not _ASIDE.match(line.text)]
     if not before:
         return ""
     taken: list[Line] = []

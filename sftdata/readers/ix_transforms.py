@@ -115,8 +115,7 @@ def _number(group: str, point: str) -> Callable[[str], str | None]:
         if not whole.fullmatch(text):
             return None
         digits = re.sub(rf"[{group}\s]", "", text)
-        digits = re.sub(rf"[{point}]", ".", digits)
-        return digits
+        return re.sub(rf"[{point}]", ".", digits)
 
     return read
 
@@ -152,7 +151,7 @@ _FIELDS["year"] = r"(\d{4}|\d{1,2})"
 def _date(*order: str) -> Callable[[str], str | None]:
     """Return a rule for a date whose fields stand in this order; missing fields stay missing."""
     separator = r"[\s,.]*(?:of\s+)?" if "monthname" in order else r"\D{1,3}"
-    pattern = re.compile(separator.join(_FIELDS[f] for f in order) + r"\.?", re.I)
+    pattern = re.compile(separator.join(_FIELDS[f] for f in order) + r"\.?", re.IGNORECASE)
 
     def read(text: str) -> str | None:
         found = pattern.fullmatch(re.sub(r"\s+,", ",", text))
@@ -185,7 +184,9 @@ def _duration(text: str, unit: str) -> str | None:
         text = str(worded)
     number = Decimal(text)
     if number == int(number):
-        return {"W": f"P{int(number)}W", "H": f"PT{int(number)}H"}.get(unit, f"P{int(number)}{unit}")
+        return {"W": f"P{int(number)}W", "H": f"PT{int(number)}H"}.get(
+            unit, f"P{int(number)}{unit}"
+        )
     return _fraction(number, unit)
 
 
@@ -193,6 +194,7 @@ def _fraction(number: Decimal, unit: str) -> str | None:
     """Split a fraction as EDGAR's own transformation does: months of 30.4375 days, cut off."""
     whole = int(number)
     rest = number - whole
+    parts: tuple[tuple[int, str], ...]
     if unit == "Y":
         months = rest * 12
         days = (months - int(months)) * Decimal("30.4375")
@@ -216,14 +218,16 @@ _UNITS = {"year": "Y", "month": "M", "week": "W", "day": "D", "hour": "H"}
 def _duration_words(text: str) -> str | None:
     """Read "three years", "18 months and 5 days", "two-year"."""
     flat = re.sub(r"[-\u2010-\u2015,]", " ", text.lower())
-    found = re.findall(r"((?:(?!\b(?:years?|months?|weeks?|days?|hours?)\b).)+?)\s*"
-                       r"\b(year|month|week|day|hour)s?\b", flat)
+    found = re.findall(
+        r"((?:(?!\b(?:years?|months?|weeks?|days?|hours?)\b).)+?)\s*"
+        r"\b(year|month|week|day|hour)s?\b",
+        flat,
+    )
     if not found:
         return None
     out = ""
     for amount, unit in found:
-        amount = re.sub(r"^\s*and\b", "", amount).strip()
-        piece = _duration(amount, _UNITS[unit])
+        piece = _duration(re.sub(r"^\s*and\b", "", amount).strip(), _UNITS[unit])
         if piece is None:
             return None
         out += piece.removeprefix("P")
@@ -231,7 +235,7 @@ def _duration_words(text: str) -> str | None:
 
 
 def _words_number(text: str) -> str | None:
-    if re.fullmatch(r"no|none|nil|zero", text.strip(), re.I):
+    if re.fullmatch(r"no|none|nil|zero", text.strip(), re.IGNORECASE):
         return "0"
     number = words_to_number(text)
     return None if number is None else str(number)

@@ -8,14 +8,35 @@ __all__ = ["EXCHANGES", "FILER_CATEGORIES", "MONTHS", "REGIONS", "words_to_numbe
 
 MONTHS = {
     name: f"{n:02d}"
-    for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
+    for n, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+        start=1,
+    )
 }
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-    " sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SMALL = {word: n for n, word in enumerate(_ONES)}
 _SMALL.update({word: 10 * n for n, word in enumerate(_TENS, start=2)})
 _SMALL.update({"no": 0, "none": 0, "a": 1, "an": 1})

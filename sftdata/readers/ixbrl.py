@@ -47,7 +47,7 @@ class IxbrlReader(Reader):
         """Return 0.95 for inline XBRL, 0.1 for other HTML, else 0."""
         if _NAMESPACE.search(head):
             return 0.95
-        looks = re.search(rb"<html[\s>]|<!doctype html", head, re.I) is not None
+        looks = re.search(rb"<html[\s>]|<!doctype html", head, re.IGNORECASE) is not None
         return 0.1 if looks or path.suffix.lower() in cls.suffixes else 0.0
 
     def read(self, path: Path) -> Iterator[Document | Reject]:
@@ -55,7 +55,7 @@ class IxbrlReader(Reader):
 
         Raises:
             SourceError: `empty_file`, `not_html`, `too_large`, `unsafe_dtd`,
-                `unsupported_encoding`, `no_ixbrl_facts` or `truncated_html`.
+                `unsupported_encoding`, `no_ixbrl_facts`, `damaged_html` or `truncated_html`.
         """
         size = path.stat().st_size
         if size > self.max_bytes:
@@ -126,8 +126,11 @@ def _sections(page: Canonical, facts: tuple[Fact, ...], form: str) -> list[Secti
         inner = statements + notes
         outer.append(
             Section(
-                title="Financial Statements", kind="item_8", level=2,
-                start=min(s.start for s in inner), end=max(s.end for s in inner),
+                title="Financial Statements",
+                kind="item_8",
+                level=2,
+                start=min(s.start for s in inner),
+                end=max(s.end for s in inner),
             )
         )
     found = outer + headings_of(page, outer)
