@@ -41,9 +41,11 @@ class Balance(Decision):
     dataset then keeps the mixture that the documents give.
 
     3. `locale_quota`: the largest language gives way until the others hold this share.
-    4. `mixture`: no kind holds more than its target x (1 + `mixture_tolerance`).
+    4. `mixture`: no kind holds more than its target x (1 + `mixture_tolerance`), targets being
+       shared out among the kinds that there are.
     5. `answerable_ratio`: answerable : unanswerable samples among the kinds evidence and refusal.
-       Too many refusals teach to refuse, so this side is always cut; too many answers is soft.
+       Too many refusals teach to refuse, so this side is always cut; of the answers at most
+       `max_loss` leave.
 
     A refusal with a twin stays only together with it: the pair differs by its evidence alone, and
     half of it would teach a shortcut. An answerable sample may stay without its refusal.
@@ -148,7 +150,7 @@ class _SplitRules:
         self.ratio = (
             config.answerable_ratio if split == "train" else config.held_out_answerable_ratio
         )
-        self.frame = _in_fair_order(frame, config)
+        self.frame = frame
         self.floor = floor
         self.dropped: dict[str, tuple[str, str]] = {}
 
@@ -159,6 +161,8 @@ class _SplitRules:
         self._cap_groups()
         self._meet_locale_quota()
         self._meet_mixture()
+        # The mixture made the whole smaller, so a share may have grown.
+        self._cap_groups()
         self._meet_answerable_ratio()
         return self.dropped
 
@@ -175,7 +179,7 @@ class _SplitRules:
         if self.config.max_per_document is not None:
             documents = {d for d in self.frame["document"].tolist() if d}
             caps = dict.fromkeys(documents, self.config.max_per_document)
-            self._limit("cap_document", self.frame["document"], caps, "turn_document")
+            self._limit("cap_document", self.frame["document"], caps, "document")
 
     def _cap_groups(self) -> None:
         sizes = Counter(g for g in self.frame["group"].tolist() if g)
@@ -183,7 +187,7 @@ class _SplitRules:
             share = max(self.config.max_group_share, 2 / len(sizes))
             cap = _group_cap(np.array(list(sizes.values())), share, self.floor)
             caps = dict.fromkeys(sizes, cap)
-            self._limit("cap_group", self.frame["group"], caps, "turn_group")
+            self._limit("cap_group", self.frame["group"], caps, "group")
 
     def _meet_locale_quota(self) -> None:
         sizes = Counter(self.frame["locale"].tolist())
@@ -194,20 +198,20 @@ class _SplitRules:
         rest = sizes.total() - sizes[largest]
         wanted = math.floor(rest * (1 - quota) / quota)
         cap = max(wanted, self._least_left() - rest)
-        self._limit("locale_quota", self.frame["locale"], {largest: cap}, "turn_locale")
+        self._limit("locale_quota", self.frame["locale"], {largest: cap}, "locale")
 
     def _meet_mixture(self) -> None:
         sizes = Counter(self.frame["kind"].tolist())
         named = {k: n for k, n in sizes.items() if k in self.config.mixture}
         if not named:
             return
-        whole = sum(self.config.mixture.values())
+        whole = sum(self.config.mixture[k] for k in named)
         tops = {
             k: self.config.mixture[k] / whole * (1 + self.config.mixture_tolerance) for k in named
         }
         unnamed = len(self.frame) - sum(named.values())
         caps = _mixture_caps(named, tops, self._least_left() - unnamed)
-        self._limit("mixture", self.frame["kind"], caps, "turn_kind")
+        self._limit("mixture", self.frame["kind"], caps, "kind")
 
     def _meet_answerable_ratio(self) -> None:
         asked = self.frame["kind"].isin([_EVIDENCE, _REFUSAL])
@@ -221,9 +225,11 @@ class _SplitRules:
         if answers < least * refusals:
             caps = {"unanswerable": math.floor(answers / least)}
         else:
-            soft = self._least_left() - (len(self.frame) - answers)
-            caps = {"answerable": max(math.ceil(most * refusals), soft)}
-        self._limit("answerable_ratio", sides, caps, "turn_kind")
+            # Measured on the answers alone: a few refusals must not wipe them out.
+            least_left = math.ceil(answers * (1 - self.config.max_loss))
+            floor = self.floor - (len(self.frame) - answers)
+            caps = {"answerable": max(math.ceil(most * refusals), least_left, floor)}
+        self._limit("answerable_ratio", sides, caps, "kind")
 
     def _least_left(self) -> int:
         """Samples that a soft rule must leave of those that reach it."""
@@ -231,16 +237,19 @@ class _SplitRules:
         return min(len(self.frame), max(kept, self.floor))
 
     def _limit(
-        self, reason: str, labels: pd.Series[Any], caps: Mapping[str, int], order: str
+        self, reason: str, labels: pd.Series[Any], caps: Mapping[str, int], scope: str
     ) -> None:
-        """Keep at most `caps[label]` samples of each label, in fair order, pairs together."""
+        """Keep at most `caps[label]` samples of each label, in fair order, pairs together.
+
+        The order is fair within each value of the column `scope`.
+        """
         sizes = Counter(labels.tolist())
         if all(sizes[label] <= cap for label, cap in caps.items()):
             return
         label_of = {str(i): str(label) for i, label in labels.items()}
         twin_of = {str(i): str(t) for i, t in self.frame["twin_of"].dropna().items()}
-        ranked = [str(i) for i in self.frame.sort_values([order, "hash"], kind="stable").index]
-        if order == "turn_kind":
+        ranked = _in_fair_order(self.frame, scope, self.config)
+        if scope == "kind":
             # Kinds have room of their own, so pairs go first: no sample alone takes their place.
             ranked.sort(key=lambda i: i not in twin_of)
         kept = _fill(ranked, label_of, twin_of, caps)
@@ -278,25 +287,20 @@ def _fill(
     return kept
 
 
-def _in_fair_order(frame: pd.DataFrame, config: Balance) -> pd.DataFrame:
-    """Add the turn in which a sample is drawn within its document, group, kind and split.
+def _in_fair_order(frame: pd.DataFrame, scope: str, config: Balance) -> list[str]:
+    """Return the ids in the order in which they are drawn within each value of `scope`.
 
     From fine to coarse: phrasings take turns, then documents, then families by weight, then kinds
     by target share. A turn is `(position + 1/2) / weight`.
     """
     targets = frame["kind"].map(config.mixture).fillna(min(config.mixture.values(), default=1.0))
     weights = frame["family"].map(config.weights).fillna(1.0)
-    for scope, within in (
-        ("turn_document", ["document"]),
-        ("turn_group", ["group"]),
-        ("turn_kind", ["kind"]),
-        ("turn_locale", ["locale"]),
-    ):
-        turn = _turns(frame, [*within, "kind", "family", "document", "phrasing"], frame["hash"])
-        turn = _turns(frame, [*within, "kind", "family", "document"], turn)
-        turn = _turns(frame, [*within, "kind", "family"], turn) / weights
-        frame = frame.assign(**{scope: _turns(frame, [*within, "kind"], turn) / targets})
-    return frame
+    turn = _turns(frame, [scope, "kind", "family", "document", "phrasing"], frame["hash"])
+    turn = _turns(frame, [scope, "kind", "family", "document"], turn)
+    turn = _turns(frame, [scope, "kind", "family"], turn) / weights
+    turn = _turns(frame, [scope, "kind"], turn) / targets
+    ordered = frame.assign(_turn=turn).sort_values(["_turn", "hash"], kind="stable")
+    return [str(i) for i in ordered.index]
 
 
 def _turns(frame: pd.DataFrame, columns: list[str], by: pd.Series[Any]) -> pd.Series[float]:
