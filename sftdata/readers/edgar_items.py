@@ -1,4 +1,4 @@
-"""Items of a 10-K or 10-Q: where each begins and ends.
+"""Items of a 10-K, 10-Q or 8-K: where each begins and ends.
 
 Headings are found by number *and* title; of all hits the chain with increasing numbers and the
 longest bodies wins, so that tables of contents and cross references lose. Hits that the table of
@@ -61,6 +61,11 @@ _QUARTERLY: dict[str, str] = {
     "part_ii_item_5": "other information",
     "part_ii_item_6": "exhibit",
 }
+_CURRENT = re.compile(
+    r"item\s*(?P<part>[1-9])\.(?P<number>\d\d)[\s.:;\u2010-\u2015-]*(?P<title>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_MENTION = re.compile(r"(?:of|above|below|is|are|in|and|to)\b", re.IGNORECASE)
 _POINTER = re.compile(r"\bitem\s*15\b|incorporated (?:herein )?by reference|part iv", re.IGNORECASE)
 _POINTER_CHARS = 500
 _TOP_LEVEL = ("signature", "signatures")
@@ -81,8 +86,10 @@ def items_of(page: Canonical, form: str) -> list[Section]:
 
     Args:
         page: The canonical text of the filing.
-        form: `10-K`, `10-Q` or an amendment of them; other forms have no items here.
+        form: `10-K`, `10-Q`, `8-K` or an amendment of them; other forms have no items here.
     """
+    if form.upper().startswith("8-K"):
+        return _current_report(page)
     quarterly = form.upper().startswith("10-Q")
     if not quarterly and not form.upper().startswith("10-K"):
         return []
@@ -97,12 +104,41 @@ def items_of(page: Canonical, form: str) -> list[Section]:
     for hit, end in zip(chain, ends, strict=True):
         stop = _without_part_heading(page, hit, end)
         sections.append(Section(title=hit.title, kind=hit.kind, level=1, start=hit.start, end=stop))
-    if last:
-        title = page.text[last[0] : last[1]]
-        sections.append(
-            Section(title=title, kind="signatures", level=1, start=last[0], end=len(page.text))
-        )
+    sections += _closing(page, last)
     return [_pointer_marked(page, section) for section in sections]
+
+
+def _current_report(page: Canonical) -> list[Section]:
+    """Return the items of an 8-K, each named by its number (`item_2_02`)."""
+    heads: list[tuple[Line, str, str]] = []
+    for n, line in enumerate(page.lines):
+        match = _CURRENT.fullmatch(line.text) if len(line.text) <= 300 else None
+        if not match or _MENTION.match(match.group("title")):
+            continue
+        following = page.lines[n + 1].text if n + 1 < len(page.lines) else ""
+        title = match.group("title") or (following if len(following) <= 200 else "")
+        number = f"{match.group('part')}.{match.group('number')}"
+        heads.append((line, number.replace(".", "_"), f"Item {number} {title}".strip()))
+    if not heads:
+        return []
+    last = _signatures(page, heads[-1][0].start)
+    ends = [line.start for line, _, _ in heads[1:]] + [last[0] if last else len(page.text)]
+    sections = _front(page, heads[0][0].start)
+    for (line, number, title), end in zip(heads, ends, strict=True):
+        stop = line.start + len(page.text[line.start : end].rstrip())
+        sections.append(
+            Section(title=title, kind=f"item_{number}", level=1, start=line.start, end=stop)
+        )
+    return sections + _closing(page, last)
+
+
+def _closing(page: Canonical, last: tuple[int, int] | None) -> list[Section]:
+    """Return the section of the signatures, which reaches to the end."""
+    if last is None:
+        return []
+    title = page.text[last[0] : last[1]]
+    end = len(page.text)
+    return [Section(title=title, kind="signatures", level=1, start=last[0], end=end)]
 
 
 def _hits(page: Canonical, table: dict[str, str]) -> list[_Hit]:

@@ -146,10 +146,10 @@ def _rolls_equity(facts: Iterable[Fact]) -> bool:
 
 def _title_before(page: Canonical, table: TableSpan, kind: str) -> tuple[int, str]:
     """Return where a statement's title lines begin, and the line that names it."""
-    at = bisect.bisect_left([line.start for line in page.lines], table.start)
+    at = bisect.bisect_left(page.lines, table.start, key=lambda line: line.start)
     start, title = table.start, ""
-    tables_before = [t.end for t in page.tables if t.end <= table.start]
-    floor = tables_before[-1] if tables_before else 0
+    n = bisect.bisect_left(page.tables, table.start, key=lambda t: t.start)
+    floor = page.tables[n - 1].end if n else 0
     for line in reversed(page.lines[max(0, at - 5) : at]):
         titled = line.stands_out() or line.centre or line.text.startswith("(")
         if line.start < floor or len(line.text) > 200 or not titled:

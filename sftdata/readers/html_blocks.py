@@ -102,18 +102,27 @@ class _Frame:
     transparent: bool = False
 
 
-def walk(root: etree._Element, is_marked: Callable[[etree._Element], bool]) -> Page:
+def _never(_element: etree._Element) -> bool:
+    return False
+
+
+def walk(
+    root: etree._Element,
+    is_marked: Callable[[etree._Element], bool],
+    is_hidden: Callable[[etree._Element], bool] = _never,
+) -> Page:
     """Return the visible blocks of a page, in reading order.
 
     Args:
         root: The page's root element.
         is_marked: Which elements get a mark; called once for each element.
+        is_hidden: Which elements are not shown, besides those that HTML and CSS hide.
 
     >>> tree = etree.fromstring("<html><body><p>One</p><p>Two</p></body></html>")
     >>> [b.words() for b in walk(tree, lambda e: False).blocks]
     ['One', 'Two']
     """
-    walker = _Walker(is_marked)
+    walker = _Walker(is_marked, is_hidden)
     events = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in events:
         if event == "start":
@@ -128,8 +137,13 @@ def walk(root: etree._Element, is_marked: Callable[[etree._Element], bool]) -> P
 
 
 class _Walker:
-    def __init__(self, is_marked: Callable[[etree._Element], bool]) -> None:
+    def __init__(
+        self,
+        is_marked: Callable[[etree._Element], bool],
+        is_hidden: Callable[[etree._Element], bool],
+    ) -> None:
         self.is_marked = is_marked
+        self.is_hidden = is_hidden
         self.blocks: list[Block] = []
         self.marked: list[etree._Element] = []
         self.invisible: list[etree._Element] = []
@@ -146,7 +160,7 @@ class _Walker:
         name = local_name(element.tag)
         said = element.get("style")
         style = parse_style(said) if said else PLAIN
-        if name in SKIPPED_TAGS or style.hidden:
+        if name in SKIPPED_TAGS or style.hidden or self.is_hidden(element):
             self.invisible += [e for e in element.iter(etree.Element) if self.is_marked(e)]
             self.skipping = True
             return False

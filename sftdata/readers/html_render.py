@@ -126,7 +126,8 @@ def _write_line(state: _State, block: Block) -> None:
     else:
         writer.gap(_gap(state.before, block))
     mark = -len(state.lines) - 2  # never a mark of the page: those count from zero
-    writer.write([2 * mark, *block.tokens, 2 * mark + 1])
+    tokens = _escaped(block.tokens) if block.words().startswith("|") else block.tokens
+    writer.write([2 * mark, *tokens, 2 * mark + 1])
     start, end = writer.starts.pop(mark, None), writer.ends.pop(mark, None)
     if start is None or end is None:
         return

@@ -11,7 +11,7 @@ from lxml import etree
 from sftdata.readers.html_style import local_name
 from sftdata.types import Key
 
-__all__ = ["Context", "Header", "attribute", "is_fact", "is_inline", "read_header"]
+__all__ = ["Context", "Header", "attribute", "is_fact", "is_header", "is_inline", "read_header"]
 
 _INLINE = re.compile(r"\{http://www\.xbrl\.org/20\d\d/inlineXBRL\}")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(?::\d\d)?)?")
@@ -48,6 +48,11 @@ def is_fact(element: etree._Element) -> bool:
         "nonnumeric",
         "fraction",
     )
+
+
+def is_header(element: etree._Element) -> bool:
+    """Return whether an element holds the page's resources and hidden facts."""
+    return local_name(element.tag) == "header" and is_inline(element)
 
 
 def attribute(element: etree._Element, name: str) -> str:

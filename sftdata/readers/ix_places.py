@@ -214,8 +214,8 @@ def _text_before(page: Canonical, table: TableSpan) -> str:
 
 def _lines_before(page: Canonical, table: TableSpan) -> list[Line]:
     """Return the lines between this table and the one before it, at most six."""
-    at = bisect.bisect_left([line.start for line in page.lines], table.start)
-    tables = bisect.bisect_left([t.start for t in page.tables], table.start)
+    at = bisect.bisect_left(page.lines, table.start, key=lambda line: line.start)
+    tables = bisect.bisect_left(page.tables, table.start, key=lambda t: t.start)
     floor = page.tables[tables - 1].end if tables else 0
     return [line for line in page.lines[max(0, at - 6) : at] if line.start >= floor]
 

@@ -24,6 +24,19 @@ __all__ = ["is_known", "plain_digits", "reread", "transform"]
 
 _MAX_SCALE = 40
 _MAX_DIGITS = 60
+_MAX_TEXT = 300
+"""Longer text is no number, date or name; only a fixed value may stand for a whole paragraph."""
+_CONSTANTS = frozenset(
+    {
+        "fixedtrue",
+        "fixedfalse",
+        "booleantrue",
+        "booleanfalse",
+        "fixedempty",
+        "nocontent",
+        "fixedzero",
+    }
+)
 _TRUE = frozenset("☒☑✓✔✗✘×xX")
 _FALSE = frozenset("☐□o")
 
@@ -85,8 +98,11 @@ def is_known(name: str) -> bool:
 
 def transform(name: str, text: str) -> str | None:
     """Apply one transformation to text; `None` when it is unknown or does not fit the text."""
-    rule = _RULES.get(_key(name))
-    return rule(text.strip()) if rule else None
+    key = _key(name)
+    rule = _RULES.get(key)
+    if rule is None or (len(text) > _MAX_TEXT and key not in _CONSTANTS):
+        return None
+    return rule(text.strip())
 
 
 def _key(name: str) -> str:
@@ -271,6 +287,12 @@ _DATES: dict[str, tuple[str, ...]] = {
     "datedaymonthnameyearen": ("day", "monthname", "year"),
     "datelonguk": ("day", "monthname", "year"),
     "dateshortuk": ("day", "monthname", "year"),
+    "datemonthdayyearen": ("monthname", "day", "year"),
+    "datedaymonthyearen": ("day", "monthname", "year"),
+    "datemonthdayen": ("monthname", "day"),
+    "datedaymonthen": ("day", "monthname"),
+    "datemonthyearen": ("monthname", "year"),
+    "dateyearmonthen": ("year", "monthname"),
     "datemonthnamedayen": ("monthname", "day"),
     "datelongmonthdayus": ("monthname", "day"),
     "dateshortmonthdayus": ("monthname", "day"),

@@ -18,7 +18,7 @@ from sftdata.readers.edgar_sections import headings_of, notes_of, statements_of
 from sftdata.readers.html_blocks import walk
 from sftdata.readers.html_parse import parse_html
 from sftdata.readers.html_render import Canonical, render
-from sftdata.readers.ix_context import is_inline, read_header
+from sftdata.readers.ix_context import is_header, is_inline, read_header
 from sftdata.readers.ix_facts import read_facts
 from sftdata.types import Document, Fact, Key, Reject, Section, Source
 
@@ -63,7 +63,7 @@ class IxbrlReader(Reader):
         data = path.read_bytes()
         parsed = parse_html(data)
         open_at_end = _open_at_end(parsed.root) if parsed.truncated else set()
-        found = walk(parsed.root, lambda e: is_inline(e) and e not in open_at_end)
+        found = walk(parsed.root, lambda e: is_inline(e) and e not in open_at_end, is_header)
         page = render(found.blocks)
         facts = read_facts(found.marked, found.invisible, page, read_header(parsed.root))
         _must_have_facts(facts, truncated=parsed.truncated)

@@ -203,6 +203,19 @@ def test_hidden_and_undisplayed_facts_have_no_place(read) -> None:
     assert "never seen" not in document.text
 
 
+def test_a_header_is_hidden_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "page.htm"
+    open_head = HEAD.replace('<div style="display:none">', "<div>")
+    path.write_text(f"{open_head}<p>{number('4')}</p></body></html>", encoding="utf-8")
+    (document,) = IxbrlReader().read(path)
+    assert document.text == "4"
+    assert fact(document, "h1").start is None
+
+
+def test_a_paragraph_never_looks_like_a_table(read) -> None:
+    assert read(f"<p>| {number('4')} |</p>").text == "\\| 4 \\|"
+
+
 def test_booleans_dates_and_text(read) -> None:
     document = read(
         f"<p>{words('☒', 'a', format='ixt-sec:boolballotbox')}"

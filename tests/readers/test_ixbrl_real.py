@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sftdata.errors import SourceError
 from sftdata.readers.ix_transforms import reread
 from sftdata.readers.ixbrl import IxbrlReader
 from sftdata.types import Document
@@ -328,3 +329,51 @@ def test_apple_reads_as_an_analyst_would_expect(real_data: Path) -> None:
 def test_byte_identical_copies_get_one_id_and_other_years_do_not(filings: list[Path]) -> None:
     ids = Counter(read(path).document_id for path in filings)
     assert sorted(ids.values()) == [1] * 13 + [2]
+
+
+def test_old_html_without_facts_is_refused_by_reason(real_data: Path) -> None:
+    for name in ("0000950153-99-001234.html", "0001104659-03-004925.html"):
+        with pytest.raises(SourceError) as caught:
+            list(IxbrlReader().read(real_data / "sec_old_html" / name))
+        assert caught.value.reason == "no_ixbrl_facts"
+
+
+def test_current_reports_of_other_software_are_read(real_data: Path) -> None:
+    """8-Ks tagged by other tools than the annual reports, with an older transformation registry."""
+    paths = [p for p in (real_data / "sec_8k_raw").glob("*.htm") if b"inlineXBRL" in p.read_bytes()]
+    assert len(paths) >= 10
+    for path in paths:
+        document = read(path)
+        assert document.kind == "8-K"
+        assert document.meta("period_end")
+        items = [s for s in document.sections if re.fullmatch(r"item_\d_\d\d", s.kind)]
+        assert items, path.name
+        for fact in document.facts:
+            assert not fact.attribute("invalid")
+            if fact.start is not None:
+                assert document.text[fact.start : fact.end] == fact.as_reported
+
+
+def test_a_filing_cut_in_half_is_whole_facts_or_an_error(march: Document, tmp_path: Path) -> None:
+    data = Path(march.source.path).read_bytes()
+    whole = {f.fact_id: (f.name, f.value, f.period) for f in march.facts}
+    outcomes = []
+    for share in (0.2, 0.5, 0.8):
+        cut = tmp_path / "cut.htm"
+        cut.write_bytes(data[: int(len(data) * share)])
+        document, reason = attempt(cut)
+        outcomes.append(reason or "read")
+        for fact in document.facts if document else ():
+            assert document.meta("truncated") == "true"
+            if fact.kind not in ("text_block", "text"):
+                assert (fact.name, fact.value, fact.period) == whole[fact.fact_id]
+    assert set(outcomes) <= {"read", "truncated_html", "damaged_html"}
+    assert "read" in outcomes
+
+
+def attempt(path: Path) -> tuple[Document | None, str]:
+    try:
+        (document,) = IxbrlReader().read(path)
+    except SourceError as error:
+        return None, error.reason
+    return document, ""
