@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
+from similarity.oracle import jaccard_of
 
 from sftdata.errors import ContractError
 from sftdata.part import VERDICTS
@@ -97,12 +98,7 @@ def test_exact_and_near_duplicates_leave_with_survivor_and_similarity():
         Dedupe(grain="passage", threshold=0.6),
         passages(c=PROSE.upper(), a=PROSE, b=near, d="Other."),
     )
-    assert reasons(found) == {
-        "a": "near_duplicate",
-        "b": "",
-        "c": "near_duplicate",
-        "d": "",
-    } or reasons(found) == {"a": "", "b": "near_duplicate", "c": "exact_duplicate", "d": ""}
+    assert reasons(found) == {"a": "", "b": "near_duplicate", "c": "exact_duplicate", "d": ""}
     dropped = [r for r in found.values() if r["verdict"] == "drop"]
     assert all(found[r["because_of"]]["verdict"] == "keep" for r in dropped)
     assert all(0.6 <= r["similarity"] <= 1 for r in dropped)
@@ -134,8 +130,8 @@ def test_words_and_numbers_decide(left, right, reason):
 
 
 def test_the_same_note_with_other_readings_is_not_a_duplicate():
-    """Same wording, other figures: two visits. Jaccard alone (0.83) would drop one."""
-    note = " ".join(["The patient was seen today and is doing well without any complaint."] * 1)
+    """Same wording, other figures: two visits. Jaccard alone would drop one."""
+    note = "The patient was seen today and is doing well without any complaint."
     text = " ".join(
         f"{note} Organ system {chr(97 + i) * 4} was examined in detail." for i in range(20)
     )
@@ -143,6 +139,7 @@ def test_the_same_note_with_other_readings_is_not_a_duplicate():
         f"{text} Blood pressure 120/80, pulse 72.",
         f"{text} Blood pressure 155/95, pulse 101.",
     )
+    assert jaccard_of(one, two) > 0.8
     found = verdicts(Dedupe(), to_table([document("a", one), document("b", two)], Document))
     assert [r["verdict"] for r in found.values()] == ["keep", "keep"]
     copy = one.replace("doing well", "doing fine", 1)
