@@ -156,6 +156,16 @@ def test_strata_are_spread_when_asked():
     assert zh == {"train": 16, "validation": 2, "test": 2}
 
 
+def test_a_few_large_companies_beside_many_small_patients_are_in_every_split():
+    # Taken from real documents: 5 companies hold 70 % of all characters, 600 patients the rest.
+    table = keys([f"g{i}" for i in range(605)], [300_000.0] * 5 + [1_000.0] * 600)
+    domains = pa.array(["finance"] * 5 + ["medicine"] * 600)
+    table = table.set_column(table.column_names.index("domain"), "domain", domains)
+    split_of = by_id(Split().decide(table))
+    assert Counter(split_of[f"d{i}"] for i in range(5)) == {"train": 3, "validation": 1, "test": 1}
+    assert {split_of[f"d{i}"] for i in range(5, 605)} == set(RATIOS)
+
+
 def test_verdicts_say_why():
     verdicts = Split().decide(keys(["a", "b", "c"]))
     assert verdicts.schema.equals(VERDICTS)

@@ -43,8 +43,10 @@ class Split(Decision):
     `stratify`). `hash`: a group's split depends on seed and group id alone, so that it stays where
     it is when documents are added; sizes then vary by chance.
 
-    Every split with a ratio above 0 gets at least one group; with few groups shares are as near
-    to the ratios as whole groups allow.
+    Every split with a ratio above 0 gets at least one group, and in balanced mode at least one of
+    each stratum (combination of `stratify` values) that has as many groups as there are splits:
+    five large companies beside hundreds of small patients are still tested. With few groups,
+    shares are as near to the ratios as whole groups allow.
 
     Verdict: the split. Reason: the mode. `because_of`: the group.
     """
@@ -175,6 +177,21 @@ class _Problem:
     """Per stratified column (groups, values): share of all weight."""
     ratios: Floats
     """(splits,)"""
+    cells: Ints
+    """(groups,) number of the stratum (combination of values) that most of a group belongs to."""
+
+    def leaves(self, where: Ints) -> NDArray[np.bool_]:
+        """Return which groups may leave their split: not its last, nor the last of its stratum.
+
+        Strata with fewer groups than splits cannot be in every split, so they are not held.
+        """
+        splits = len(self.ratios)
+        counts = np.zeros((int(self.cells.max()) + 1, splits), dtype=np.int64)
+        np.add.at(counts, (self.cells, where), 1)
+        held = counts.sum(axis=1) >= splits
+        last_of_stratum = held[self.cells] & (counts[self.cells, where] == 1)
+        last = counts.sum(axis=0)[where] == 1
+        return ~(last | last_of_stratum)
 
 
 def _problem(
@@ -193,13 +210,16 @@ def _problem(
     sizes: Floats = np.zeros(len(names))
     np.add.at(sizes, rows, weights)
     strata = []
+    cells = np.zeros(len(names), dtype=np.int64)
     for column in stratify:
         values, columns = np.unique(table.column(column).to_pylist(), return_inverse=True)
         if len(values) > 1:
             matrix = np.zeros((len(names), len(values)))
             np.add.at(matrix, (rows, columns), weights)
             strata.append(matrix)
-    return _Problem(sizes=sizes, strata=strata, ratios=np.asarray(list(ratios.values())))
+            cells = cells * len(values) + matrix.argmax(axis=1)
+    _, cells = np.unique(cells, return_inverse=True)
+    return _Problem(sizes, strata, np.asarray(list(ratios.values())), cells)
 
 
 def _size_class(size: float) -> int:
@@ -208,19 +228,28 @@ def _size_class(size: float) -> int:
 
 
 def _greedy(problem: _Problem, order: list[int]) -> Ints:
-    """Give each group to the split that lacks most; then no split stays empty."""
+    """Give each group to the split that lacks most of its stratum; then no split stays empty."""
     where = np.zeros(len(order), dtype=np.int64)
-    held = np.zeros(len(problem.ratios))
-    for i in order:
-        where[i] = int(np.argmax(problem.ratios - held))
-        held[where[i]] += problem.sizes[i]
-    for split in range(len(held)):
-        if not (where == split).any():
-            counts = np.bincount(where, minlength=len(held))
-            donors = [i for i in order if counts[where[i]] > 1]
-            smallest = min(donors, key=lambda i: (problem.sizes[i], i))
-            where[smallest] = split
+    for cell in range(int(problem.cells.max()) + 1):
+        members = [i for i in order if problem.cells[i] == cell]
+        lacking = problem.ratios * problem.sizes[members].sum()
+        for i in members:
+            where[i] = int(np.argmax(lacking))
+            lacking[where[i]] -= problem.sizes[i]
+        if len(members) >= len(problem.ratios):
+            _fill_empty(problem, where, members)
+    _fill_empty(problem, where, order)
     return where
+
+
+def _fill_empty(problem: _Problem, where: Ints, members: list[int]) -> None:
+    """Bring the smallest group that can be spared into each split that has none of these."""
+    for split in range(len(problem.ratios)):
+        if (where[members] == split).any():
+            continue
+        counts = np.bincount(where[members], minlength=len(problem.ratios))
+        spare = [i for i in members if counts[where[i]] > 1]
+        where[min(spare, key=lambda i: (problem.sizes[i], i))] = split
 
 
 def _search(problem: _Problem, where: Ints, order: list[int]) -> Ints:
@@ -230,7 +259,7 @@ def _search(problem: _Problem, where: Ints, order: list[int]) -> Ints:
     for turn in range(_MOST_STEPS):
         window = windows[turn % len(windows)]
         state = _State.of(problem, where)
-        change = state.best(_moves(where, window, len(problem.ratios)))
+        change = state.best(_moves(problem, where, window))
         change = change or state.best(_swaps(problem, where, window))
         idle = 0 if change else idle + 1
         if idle == len(windows):
@@ -240,10 +269,10 @@ def _search(problem: _Problem, where: Ints, order: list[int]) -> Ints:
     return where
 
 
-def _moves(where: Ints, window: Ints, splits: int) -> _Changes:
-    """Return every move of one group to another split that leaves no split empty."""
-    counts = np.bincount(where, minlength=splits)
-    free = window[counts[where[window]] > 1]
+def _moves(problem: _Problem, where: Ints, window: Ints) -> _Changes:
+    """Return every move of one group to another split that leaves none without a stratum."""
+    splits = len(problem.ratios)
+    free = window[problem.leaves(where)[window]]
     group = np.repeat(free, splits)
     to = np.tile(np.arange(splits), len(free))
     away = to != where[group]
@@ -258,8 +287,10 @@ def _swaps(problem: _Problem, where: Ints, window: Ints) -> _Changes:
     if not pairs:
         return _Changes(by_size[:0], by_size[:0], by_size[:0])
     group, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    apart = where[group] != where[other]
-    return _Changes(group[apart], other[apart], where[other[apart]])
+    free = problem.leaves(where)
+    alike = problem.cells[group] == problem.cells[other]
+    fits = (where[group] != where[other]) & (alike | (free[group] & free[other]))
+    return _Changes(group[fits], other[fits], where[other[fits]])
 
 
 @dataclass(frozen=True)
