@@ -36,10 +36,11 @@ _MAGIC = {b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A parsed page: its root, and whether the file broke off before its end."""
+    """A parsed page: its root, whether the file broke off, whether it needed repair."""
 
     root: etree._Element
     truncated: bool
+    recovered: bool
 
 
 def parse_html(data: bytes) -> Parsed:
@@ -66,9 +67,10 @@ def parse_html(data: bytes) -> Parsed:
     truncated = "</html>" not in body[-65_536:].lower()
     raw = _NAMED.sub(_numeric_reference, body).encode("utf-8", "replace")
     root = _strict(raw) if not truncated else None
-    if root is None:
-        root = _recovered(_CONTROL.sub(" ", raw.decode("utf-8")).encode("utf-8"))
-    return Parsed(root, truncated)
+    if root is not None:
+        return Parsed(root, truncated, recovered=False)
+    root = _recovered(_CONTROL.sub(" ", raw.decode("utf-8")).encode("utf-8"))
+    return Parsed(root, truncated, recovered=True)
 
 
 def _refuse_other_formats(data: bytes) -> None:

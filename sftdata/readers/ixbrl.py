@@ -69,7 +69,8 @@ class IxbrlReader(Reader):
         _must_have_facts(facts, truncated=parsed.truncated)
         digest = hashlib.sha256(data).hexdigest()
         source = Source(path=str(path), sha256=digest, reader=self.name)
-        yield _document(page, facts, source, truncated=parsed.truncated)
+        flags = {"truncated": parsed.truncated, "recovered": parsed.recovered}
+        yield _document(page, facts, source, [flag for flag, on in flags.items() if on])
 
 
 def _open_at_end(root: etree._Element) -> set[etree._Element]:
@@ -92,12 +93,11 @@ def _must_have_facts(facts: tuple[Fact, ...], *, truncated: bool) -> None:
 
 
 def _document(
-    page: Canonical, facts: tuple[Fact, ...], source: Source, *, truncated: bool
+    page: Canonical, facts: tuple[Fact, ...], source: Source, flags: list[str]
 ) -> Document:
     cover = _Cover(facts)
     metadata = cover.metadata()
-    if truncated:
-        metadata += (Key(kind="truncated", value="true"),)
+    metadata += tuple(Key(kind=flag, value="true") for flag in flags)
     return Document(
         document_id=cover.document_id(source.sha256),
         source=source,

@@ -400,6 +400,8 @@ def test_a_file_cut_in_its_header_is_refused(tmp_path: Path) -> None:
 def test_tag_soup_still_gives_its_facts(read) -> None:
     document = read(f"<p>One <b>two <i>three</b></i> {number('4,000')}<br>five & six")
     assert fact(document).value == "4000"
+    assert document.meta("recovered") == "true"
+    assert document.meta("truncated") == ""
 
 
 def test_deep_nesting_does_not_break_the_reader(read) -> None:
