@@ -16,7 +16,7 @@ __all__ = ["allergies", "complaint", "dates", "diagnoses", "person"]
 
 
 _ITEM = re.compile(
-    r"^[ ]*(?:\(?(?P<n>\d{1,2})[.)、．][ ]*|[-•*][ ]+)?(?P<text>\S.*?)[ ]*$", re.MULTILINE
+    r"[ ]*(?:\(?(?P<n>\d{1,2})[.)、．][ ]*|[-•*][ ]+)?(?P<text>\S[^\n]*?)[ ]*(?=\n|$)"
 )
 _INNER = re.compile(
     r"(?:(?<=[.;。；] )|(?<=[。；])|(?<=[\u4e00-\u9fff ]))\d{1,2}[.、．)][ ]*(?=[^\d\s])"
@@ -50,7 +50,7 @@ _NKA = re.compile(
     r"|否认(?:有)?(?:药物|食物)?(?:[、及和与或](?:食物|药物))?过敏史?|无(?:药物|食物)?(?:[、及和与或](?:食物|药物))?过敏史",
     re.IGNORECASE,
 )
-_DRUGS_ONLY = re.compile(r"NKDA|NKMA|drug|medicat|药物(?!.{0,3}食物)", re.IGNORECASE)
+_DRUGS_ONLY = re.compile(r"NKDA|NKMA|drug|medicat|^(?!.*食物).*药物", re.IGNORECASE)
 _NONE = re.compile(r"^(?:none|none known|no known|nil|negative|无)[.。]?$", re.IGNORECASE)
 _ALLERGIC_ZH = re.compile(r"对(?P<what>[\u4e00-\u9fffA-Za-z、]{2,12}?)过敏")
 _ALLERGEN = re.compile(r"^[A-Za-z][A-Za-z\-]+(?: [A-Za-z\-]+){0,2}$")
@@ -106,7 +106,13 @@ _DURATION_ZH = re.compile(
 
 def _items(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
     """Yield the list items (span without number and full stop, and whether it was numbered)."""
-    for match in _ITEM.finditer(text, start, end):
+    at = start
+    while at < end:
+        match = _ITEM.match(text, at, end)
+        line_end = text.find("\n", at, end)
+        at = line_end + 1 if line_end >= 0 else end
+        if match is None:
+            continue
         low, high = match.span("text")
         cuts = [low]
         for cut in _INNER.finditer(text, low, high) if match["n"] else ():

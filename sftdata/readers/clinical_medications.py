@@ -38,9 +38,10 @@ _DRUG = (
     r"[\u4e00-\u9fff]{2,10}?(?:片|胶囊|注射液|缓释片|颗粒|肠溶片|分散片)?"
 )
 _MEDICATION = re.compile(
-    rf"(?:^|(?<=\n)|(?<=[,;.，；、] )|(?<=[，；、])|(?<=\d\. )|(?<=\d\.)|(?<=: )|(?<=:\n)|(?<=- )|"
+    rf"(?:^|(?<=\n)|(?<=[,;.，；、] )|(?<=[，；、])|(?<=\d\. )|(?<=\d\.)|(?<=: )|(?<=：)|"
+    rf"(?<=:\n)|(?<=- )|"
     rf"(?<=\band ))"
-    rf"(?P<drug>{_DRUG})[ ,，]*(?P<dose>{_DOSE})(?![A-Za-z])"
+    rf"(?:and )?(?P<drug>{_DRUG})[ ,，]*(?P<dose>{_DOSE})(?![A-Za-z])"
     rf"(?P<form>[ ]+(?:tablets?|capsules?|pills?|tabs?|one tablet|one|1 tablet|1 tab))?"
     rf"(?:[ ,，]+(?P<route>{_ROUTE})(?![A-Za-z]))?"
     rf"(?:[ ,，]+(?:one |1 )?(?P<freq>{_FREQUENCY})(?![A-Za-z]))?"
@@ -57,7 +58,7 @@ _NOT_DRUG = re.compile(
     r"tablets?|capsules?|pills?|medications?|meds|blood|loss|this|that|if|no|not|denies|allergic|"
     r"allergy|use|using|include|includes|including|currently|milligrams?|daily|mg|one|two|three|"
     r"oral|injection|saw|old|new|prior|former|previously|per|every|home|last|next|extra|"
-    r"additional)\b",
+    r"additional)\b|停用|停药|改用|改为|加用|给予|继续|口服|服用|^予|^用|患者|剂量|每",
     re.IGNORECASE,
 )
 _CHANGED = re.compile(
@@ -80,10 +81,10 @@ def medications(text: str, start: int, end: int) -> Iterator[Mention]:
         if not (match["route"] or match["freq"]) or _NOT_DRUG.search(drug) or len(drug) < 3:
             continue
         line_start = text.rfind("\n", 0, match.start()) + 1
-        before = re.split(r"[.;,]", text[line_start : match.start()])[-1]
+        before = re.split(r"[.;,；，。、]", text[line_start : match.start()])[-1]
         line_end = text.find("\n", match.end())
         after = text[match.end() : line_end if line_end >= 0 else len(text)][:60]
-        if _CHANGED.search(before) or _CHANGED.search(re.split(r"[.;]", after)[0]):
+        if _CHANGED.search(before) or _CHANGED.search(re.split(r"[.;；。，、]", after)[0]):
             continue
         detail = [("dose", match["dose"]), ("route", match["route"] or ""),
                   ("frequency", match["freq"] or ""),

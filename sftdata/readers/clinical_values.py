@@ -32,7 +32,8 @@ _IS = (
 )
 _NUM = r"(?P<v>\d{1,3}(?:\.\d{1,2})?)"
 _NOT_RANGE = (
-    r"(?![\d.]*\d|,\d|[ ]*(?:[-–~/×x*]|to\b|至)[ ]*\d|[ ]?[A-Za-z.° ]{0,16}(?:ranging|to \d)"
+    r"(?![\d.]*\d|,\d|[ ]*(?:[-–~/]|[×x*](?![ ]?10\^?\d+/)|to\b|至)[ ]*\d|"
+    r"[ ]?[A-Za-z.° ]{0,16}(?:ranging|to \d)"
     r"|[ ]?[A-Za-z]{0,10} (?:on|in) \d)"
 )
 
@@ -65,7 +66,7 @@ _PRESSURE = re.compile(
 _WRONG_BEFORE = re.compile(
     r"(?:goal|target|birth|ideal|(?:ideal|lean|desired) body|dry|baseline|usual|normal|"
     r"maximum|minimum|max|min|peak|fetal|"
-    r"paternal|maternal|molecular|desired|and|or|/|&|low|urine|urinary|csf|fluid|pleural|ascitic|"
+    r"paternal|maternal|molecular|desired|[A-Za-z]\s*(?:\band|\bor|/|&)|low|urine|urinary|csf|fluid|pleural|ascitic|"
     r"mean|previous|prior|repeat|urinalysis|u/a|ua|[A-Za-z]-)[ ]*$",
     re.IGNORECASE,
 )
@@ -206,7 +207,7 @@ def vitals(text: str, start: int, end: int) -> list[Reading]:
 _LAB_RULES = [
     (name, label, low, high,
      {shape: u for shape, u in _LAB_UNITS.items() if u in allowed.split()},
-     re.compile(rf"(?<![A-Za-z/.'-])(?:{pattern})(?P<sep>{_IS}){_NUM}{_NOT_RANGE}", re.IGNORECASE))
+     re.compile(rf"(?<![A-Za-z/.'-])(?:{pattern})(?: level)?(?:{_IS}){_NUM}{_NOT_RANGE}", re.IGNORECASE))
     for name, label, pattern, low, high, allowed in _LABS
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from sftdata.readers.clinical_entities import (
@@ -76,7 +77,9 @@ def _mentions(text: str, sections: tuple[Section, ...]) -> Iterator[Mention]:
         elif section.kind == "allergies":
             yield from allergies(text, body, section.end)
         elif section.kind in _MEDICINES:
-            yield from medications(text, body, section.end)
+            listed = (("section", section.kind),)
+            for found in medications(text, body, section.end):
+                yield replace(found, detail=found.detail + listed)
         elif section.kind in _DIAGNOSIS:
             yield from diagnoses(text, body, section.end, section.kind, numbered=False)
         elif section.kind in _LISTED:
