@@ -157,25 +157,31 @@ def _judge(results: Sequence[CheckResult], data: AuditData) -> tuple[Verdict, st
     open_questions = [r for r in unseen if r.name in ESSENTIAL]
     missing = f" {_count(unseen, 'check')} could not be made." if unseen else ""
     if failed:
-        what = "; ".join(f"{r.title.lower()} ({r.count:,})" for r in failed[:3])
-        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
         return "blocked", (
-            f"Do not train or report scores on this data: {_count(failed, 'check')} failed: "
-            f"{what}{more}.{missing}"
+            f"Do not train or report scores on this data: {_faults(failed)}.{missing}"
         )
     if open_questions:
         what = "; ".join(f"{r.title.lower()}: {r.why}" for r in open_questions)
         return "warnings", f"No leak was found, but none can be ruled out. Not verified: {what}."
     if warned:
-        what = "; ".join(f"{r.title.lower()} ({r.count:,})" for r in warned[:3])
-        return "warnings", (
-            f"No leak was found. {_count(warned, 'check')} should be looked at first: "
-            f"{what}.{missing}"
-        )
+        return "warnings", f"No leak was found. To be looked at first: {_faults(warned)}.{missing}"
     return "clean", (
         f"No leak and no defect was found in {data.rows:,} samples across "
-        f"{len(data.splits)} splits.{missing}"
+        f"{_count(data.splits, 'split')}.{missing}"
     )
+
+
+def _faults(results: Sequence[CheckResult]) -> str:
+    """Say what is wrong, most serious first, in a few words each."""
+    listed = [f"{r.fault or r.title.lower()} ({_samples(r.count)})" for r in results[:3]]
+    more = len(results) - len(listed)
+    if more:
+        listed.append(f"{more} more fault" + ("" if more == 1 else "s"))
+    return ", ".join(listed[:-1]) + (" and " if len(listed) > 1 else "") + listed[-1]
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} sample" + ("" if count == 1 else "s")
 
 
 def _count(items: Sequence[Any], noun: str) -> str:

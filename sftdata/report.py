@@ -70,7 +70,7 @@ class Finding(_Record):
         """Return a short hash of what the finding is about, never of how it is worded.
 
         >>> Finding.stable_id("group_overlap", "ACME", ("train", "test"))
-        '52ef391f2f52'
+        '40032347a5d6'
         """
         text = "\x1f".join((check, subject, *sorted(splits)))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -112,6 +112,8 @@ class Histogram(_Record):
     edges: tuple[float, ...]
     series: dict[str, tuple[int, ...]]
     threshold: float | None = None
+    counted: bool = False
+    """Draw counts; otherwise shares of each series, so that splits of any size compare."""
     note: str = ""
 
 
@@ -122,10 +124,12 @@ class CheckResult(_Record):
     title: str
     question: str
     status: Status
+    fault: str = ""
+    """What is wrong when it is wrong, as a noun: `groups in two splits`."""
     compared: str = ""
     """What was compared with what, in plain words with numbers."""
     count: int = 0
-    """Rows or groups concerned by errors and warnings."""
+    """Samples concerned by errors and warnings, each once."""
     findings: tuple[Finding, ...] = ()
     why: str = ""
     """Why the question matters; for `not_verified`, why it could not be answered."""
@@ -160,8 +164,9 @@ class CheckResult(_Record):
             title=check.title,
             question=check.question,
             status=status,
+            fault=getattr(check, "fault", ""),
             compared=compared,
-            count=sum(f.count for f in loud) if count is None else count,
+            count=_concerned(loud) if count is None else count,
             findings=_bounded(check.name, found),
             why=check.why,
             action=check.action if loud else "",
@@ -179,6 +184,12 @@ class CheckResult(_Record):
             status="not_verified",
             why=reason,
         )
+
+
+def _concerned(findings: list[Finding]) -> int:
+    """Count samples: those named, each once, and those that findings count without naming."""
+    named = {i for f in findings for i in f.ids}
+    return len(named) + sum(max(0, f.count - len(f.ids)) for f in findings)
 
 
 def _bounded(check: str, found: list[Finding]) -> tuple[Finding, ...]:

@@ -22,6 +22,7 @@ class AnswerSchemaCheck(Part):
     name: ClassVar[str] = "answer_schema"
     title: ClassVar[str] = "Answers fit their schema"
     question: ClassVar[str] = "Is every answer valid JSON of the form that its task promises?"
+    fault: ClassVar[str] = "answers that break their schema"
     why: ClassVar[str] = (
         "A model learns the format from every sample; one malformed target is a malformed answer "
         "in production."

@@ -19,6 +19,7 @@ class ConflictingTargetsCheck(Part):
     name: ClassVar[str] = "conflicting_targets"
     title: ClassVar[str] = "One input, one target"
     question: ClassVar[str] = "Is the same input paired with different targets?"
+    fault: ClassVar[str] = "inputs with several targets"
     why: ClassVar[str] = (
         "Two targets for one input pull the model both ways; near refusals this is how a model "
         "comes to refuse at random."

@@ -22,6 +22,7 @@ class DocumentOverlapCheck(Part):
     name: ClassVar[str] = "document_overlap"
     title: ClassVar[str] = "Documents kept apart"
     question: ClassVar[str] = "Does any source document stand behind samples of two splits?"
+    fault: ClassVar[str] = "documents in two splits"
     why: ClassVar[str] = (
         "A held-out document that is quoted in a train prompt, if only as a distractor, has been "
         "read before the test."

@@ -20,6 +20,7 @@ class EvidenceCheck(Part):
     name: ClassVar[str] = "evidence"
     title: ClassVar[str] = "Evidence re-reads"
     question: ClassVar[str] = "Is every quote the text at its span, and does the prompt show it?"
+    fault: ClassVar[str] = "evidence that does not re-read"
     why: ClassVar[str] = (
         "A quote that is not in the prompt teaches the model to make up its sources; a span that "
         "points elsewhere cannot be checked by anyone."

@@ -19,6 +19,7 @@ class GroupOverlapCheck(Part):
     name: ClassVar[str] = "group_overlap"
     title: ClassVar[str] = "Groups kept apart"
     question: ClassVar[str] = "Does any company, patient or other group stand in two splits?"
+    fault: ClassVar[str] = "groups in two splits"
     why: ClassVar[str] = (
         "A model that has read a company's or patient's other documents is tested on what it "
         "knows already: filings repeat most of last year's text, notes are copied forward."

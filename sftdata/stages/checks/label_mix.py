@@ -26,6 +26,7 @@ class LabelMixCheck(Part):
     name: ClassVar[str] = "label_mix"
     title: ClassVar[str] = "Splits are alike"
     question: ClassVar[str] = "Do train and held-out splits hold the same mix of tasks?"
+    fault: ClassVar[str] = "splits of a different mix"
     why: ClassVar[str] = "A score on another mix of tasks does not say how the model does on yours."
     action: ClassVar[str] = "Stratify the split by this label, or report scores per label."
     severity: ClassVar[str] = "warning"

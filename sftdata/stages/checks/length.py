@@ -21,6 +21,7 @@ class LengthCheck(Part):
     name: ClassVar[str] = "length"
     title: ClassVar[str] = "Lengths in bounds"
     question: ClassVar[str] = "Is any prompt or completion empty, or cut off by the token limit?"
+    fault: ClassVar[str] = "empty or over-long samples"
     why: ClassVar[str] = (
         "An empty target teaches silence. A sample over the limit is cut, and the cut may take "
         "the evidence or the answer."

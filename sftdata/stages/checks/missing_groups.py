@@ -19,6 +19,7 @@ class MissingGroupsCheck(Part):
     name: ClassVar[str] = "missing_groups"
     title: ClassVar[str] = "Group keys present"
     question: ClassVar[str] = "Does every sample say which company, patient or group it is about?"
+    fault: ClassVar[str] = "samples without a group key"
     why: ClassVar[str] = (
         "A sample without a key can belong to any group, also to one of another split. It is "
         "never silently taken as a group of its own."

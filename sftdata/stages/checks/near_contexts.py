@@ -47,6 +47,7 @@ class NearContextsCheck(Part):
     name: ClassVar[str] = "near_contexts"
     title: ClassVar[str] = "Passages kept apart"
     question: ClassVar[str] = "Does a passage of a held-out prompt stand in a train prompt?"
+    fault: ClassVar[str] = "passages in two splits"
     why: ClassVar[str] = (
         "The answer of a test question can be read in a train context long before it is asked."
     )

@@ -31,6 +31,7 @@ class NearSamplesCheck(Part):
     name: ClassVar[str] = "near_samples"
     title: ClassVar[str] = "No near-copied samples"
     question: ClassVar[str] = "Does a sample of one split stand in another with small changes?"
+    fault: ClassVar[str] = "near-copied samples"
     why: ClassVar[str] = (
         "A copy with a few words changed is found by no hash, and is known to the model all the "
         "same."
@@ -147,6 +148,7 @@ def _histogram(
             edges=tuple(round(float(e), 4) for e in edges),
             series=series,
             threshold=threshold,
+            counted=True,
             note=f"Samples below {edges[0]:g} are left out.",
         ),
     )

@@ -31,6 +31,7 @@ class NearTasksCheck(Part):
     name: ClassVar[str] = "near_tasks"
     title: ClassVar[str] = "Questions and answers kept apart"
     question: ClassVar[str] = "Is a held-out question asked in train with almost the same answer?"
+    fault: ClassVar[str] = "tasks asked on both sides"
     why: ClassVar[str] = (
         "Contexts can differ while question and answer are the same: what is learnt is then the "
         "answer, not how to find it."

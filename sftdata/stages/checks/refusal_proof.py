@@ -17,6 +17,7 @@ class RefusalProofCheck(Part):
     name: ClassVar[str] = "refusal_proof"
     title: ClassVar[str] = "Refusals are proved"
     question: ClassVar[str] = "Does every refusal carry its reason and the checks that prove it?"
+    fault: ClassVar[str] = "refusals without proof"
     why: ClassVar[str] = (
         "A refusal of a question that the context does answer teaches the model to look away."
     )

@@ -25,6 +25,7 @@ class RefusalRatioCheck(Part):
     name: ClassVar[str] = "refusal_ratio"
     title: ClassVar[str] = "Refusals in proportion"
     question: ClassVar[str] = "Is the share of refusals in every split within its bounds?"
+    fault: ClassVar[str] = "refusals out of proportion"
     why: ClassVar[str] = (
         "Too few refusals and the model makes things up; too many and it refuses what it could "
         "answer."

@@ -17,6 +17,7 @@ class RefusalTwinsCheck(Part):
     name: ClassVar[str] = "refusal_twins"
     title: ClassVar[str] = "Refusals have their twins"
     question: ClassVar[str] = "Is the answerable twin of each refusal there, in the same split?"
+    fault: ClassVar[str] = "refusals parted from their twins"
     why: ClassVar[str] = (
         "Without the answerable twin a model learns to refuse by the wording of the question. A "
         "twin in another split gives the question away."

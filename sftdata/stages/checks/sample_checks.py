@@ -18,6 +18,7 @@ class SampleChecksCheck(Part):
     name: ClassVar[str] = "sample_checks"
     title: ClassVar[str] = "Samples passed their own checks"
     question: ClassVar[str] = "Did any sample fail a check that was made when it was built?"
+    fault: ClassVar[str] = "samples that failed their own checks"
     why: ClassVar[str] = (
         "Each sample carries the checks of its numbers, quotes and form. A failed one must not "
         "be trained on."

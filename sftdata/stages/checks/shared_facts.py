@@ -20,6 +20,7 @@ class SharedFactsCheck(Part):
     name: ClassVar[str] = "shared_facts"
     title: ClassVar[str] = "Facts kept apart"
     question: ClassVar[str] = "Is the same fact of the same entity the answer in two splits?"
+    fault: ClassVar[str] = "facts stated in two splits"
     why: ClassVar[str] = (
         "Last year's figure is printed again in this year's filing: a split by document can ask "
         "for the same number on both sides, in other words."

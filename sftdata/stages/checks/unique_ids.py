@@ -18,6 +18,7 @@ class UniqueIdsCheck(Part):
     name: ClassVar[str] = "unique_ids"
     title: ClassVar[str] = "Every sample has its own id"
     question: ClassVar[str] = "Does every sample have an id of its own?"
+    fault: ClassVar[str] = "ids used twice"
     why: ClassVar[str] = "A finding, a removal request or a purge must name exactly one sample."
     action: ClassVar[str] = "Give each sample an id made from its content and source."
     severity: ClassVar[str] = "warning"
