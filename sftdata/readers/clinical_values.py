@@ -207,7 +207,7 @@ def vitals(text: str, start: int, end: int) -> list[Reading]:
 _LAB_RULES = [
     (name, label, low, high,
      {shape: u for shape, u in _LAB_UNITS.items() if u in allowed.split()},
-     re.compile(rf"(?<![A-Za-z/.'-])(?:{pattern})(?: level)?(?:{_IS}){_NUM}{_NOT_RANGE}", re.IGNORECASE))
+     re.compile(rf"{_name(pattern)}(?: level)?(?:{_IS}){_NUM}{_NOT_RANGE}", re.IGNORECASE))
     for name, label, pattern, low, high, allowed in _LABS
 ]  # fmt: skip
 
