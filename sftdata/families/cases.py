@@ -9,11 +9,10 @@ facts of one period, computed), `members` (every fact of a kind, as a list).
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from sftdata.chance import fraction, rank, shuffled
@@ -27,27 +26,20 @@ from sftdata.families.draft import (
     pick,
 )
 from sftdata.families.family import Ratio
+from sftdata.families.figures import change, digits, quotient, shown_number
+from sftdata.families.naming import entity_name, is_named, spaced
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.families.wording import amount, bare_time, fact_view, fill, span_of_time, time_words
-from sftdata.formatting import number
 from sftdata.types import Fact
-
-_DIGITS = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
 __all__ = [
     "Case",
     "answered",
     "asked",
     "cases",
-    "change",
-    "digits",
     "draft",
-    "entity_name",
     "gold",
-    "printed",
     "question_leads",
-    "quotient",
-    "shown_number",
     "usable",
     "values",
 ]
@@ -92,12 +84,14 @@ def _identity(fact: Fact) -> tuple[str, ...]:
 
 def _readable(work: Work, shelf: Shelf, fact: Fact) -> bool:
     family = work.base
-    if fact.number is not None and fact.number < 0:
-        term = family.words.term(fact)
-        if term is None or not set(family.locales) <= set(term.negative):
+    term = family.words.term(fact)
+    if fact.number is not None:
+        if not fact.number or not any(c.isdigit() for c in fact.as_reported):
+            return False
+        if fact.number < 0 and not (term and set(family.locales) <= set(term.negative)):
             return False
     home = shelf.home(fact)
-    if home is None:
+    if home is None or (term and family.facts.lexicon and not is_named(shelf.doc, fact, term)):
         return False
     wanted = family.context.sections
     if not wanted:
@@ -142,9 +136,17 @@ def _compare(work: Work, facts: Sequence[Fact]) -> list[Case]:
         ordered = sorted(same, key=lambda f: (f.period or "").split("/")[-1])
         for later in ordered:
             earlier = [f for f in ordered if _comparable(f, later)]
-            if earlier:
+            if earlier and _worth_telling(later, earlier[-1]):
                 found.append(Case(facts=(later, earlier[-1])))
     return found
+
+
+def _worth_telling(later: Fact, earlier: Fact) -> bool:
+    """Return whether the change is more than a rounding and less than a change of base."""
+    assert later.number is not None
+    assert earlier.number is not None
+    moved = change(later.number, earlier.number)["percent"]
+    return later.number == earlier.number or Decimal("0.1") <= moved <= 999
 
 
 def _comparable(earlier: Fact, later: Fact) -> bool:
@@ -192,21 +194,6 @@ _RECIPES: dict[str, Callable[[Work, Sequence[Fact]], list[Case]]] = {
 }
 
 
-def change(new: Decimal, old: Decimal) -> dict[str, Any]:
-    """Return the difference and the change in percent, one decimal, half up.
-
-    >>> change(Decimal(110), Decimal(100))["percent"]
-    Decimal('10.0')
-    """
-    difference = new - old
-    part = (abs(difference) / abs(old) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return {
-        "difference": difference,
-        "percent": part,
-        "direction": "up" if difference > 0 else "down" if difference < 0 else "flat",
-    }
-
-
 def asked(work: Work, shelf: Shelf, case: Case, locale: str) -> tuple[str, str]:
     """Return the question of a case and the name of its wording."""
     family = work.base
@@ -230,8 +217,9 @@ def values(
         when = time_words(fact, shelf.doc, locale, labelled=labelled, shift=case.shift)
         view = fact_view(fact, family, locale, label)
         views.append(view | {"when": when, "time": bare_time(when)})
+    name = case.entity or entity_name(shelf.doc)
     given: dict[str, Any] = {
-        "entity": case.entity or entity_name(shelf),
+        "entity": spaced(name, locale),
         "title": shelf.doc.title,
         "fact": views[0],
         "facts": views,
@@ -242,11 +230,6 @@ def values(
     if case.ratio:
         given |= _quotient(case, locale)
     return given
-
-
-def entity_name(shelf: Shelf) -> str:
-    """Return how people name whom the document is about."""
-    return shelf.doc.meta("entity_name") or next(iter(shelf.doc.key_values("company_name")), "")
 
 
 def _comparison(case: Case, views: Sequence[dict[str, Any]], locale: str) -> dict[str, Any]:
@@ -279,44 +262,6 @@ def _quotient(case: Case, locale: str) -> dict[str, Any]:
         "result": shown,
         "calculation": f"{digits(shown_number(top))} ÷ {digits(shown_number(bottom))} = {shown}",
     }
-
-
-def quotient(ratio: Ratio, top: Fact, bottom: Fact) -> str:
-    """Return a ratio of two facts as it is written: `46.5%`, or `0.87` for `times`."""
-    assert top.number is not None
-    assert bottom.number is not None
-    factor = 100 if ratio.form == "percent" else 1
-    step = Decimal(1).scaleb(-ratio.digits)
-    value = (top.number / bottom.number * factor).quantize(step, ROUND_HALF_UP)
-    return f"{value}%" if ratio.form == "percent" else f"{value}"
-
-
-def shown_number(fact: Fact) -> Decimal:
-    """Return the number in the scale in which the document prints it."""
-    assert fact.number is not None
-    return Decimal(printed(fact))
-
-
-def printed(fact: Fact) -> str:
-    """Return the digits of a fact as the document prints them, without separators.
-
-    `1.40` stays `1.40`; a number in words, or a dash for nothing, is written in digits.
-    """
-    assert fact.number is not None
-    as_printed = fact.as_reported.replace(",", "").strip()
-    sign = "-" if fact.number < 0 else ""
-    if _DIGITS.fullmatch(as_printed):
-        return sign + as_printed
-    return number(fact.number.scaleb(-fact.scale)).replace(",", "")
-
-
-def digits(value: Decimal) -> str:
-    """Return a plain number with thousands separators, as many decimals as it has.
-
-    >>> digits(Decimal("94036")), digits(Decimal("1.40"))
-    ('94,036', '1.40')
-    """
-    return f"{value:,f}"
 
 
 def draft(

@@ -231,7 +231,7 @@ class Family(Part):
     title: str
     recipe: str
     """Which way of the kind: extraction `object|list|table`; writing
-    `figures|outline|section|record`; evidence `lookup|compare|ratio|members`; refusal
+    `figures|digest|outline|section|record`; evidence `lookup|compare|ratio|members`; refusal
     `remove|period|entity|absent|premise|advice`."""
     documents: tuple[str, ...] = ()
     """Document kinds it applies to (patterns); empty: all of the domain."""

@@ -28,6 +28,8 @@ _PLAIN = re.compile(r"[\d,]+(?:\.\d+)?")
 _GAP = re.compile(r"[ \t]+\n")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _BETWEEN_BULLETS = re.compile(r"(?m)(?<=\.|。)\n\n(?=- )")
+_TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
+_LOOSE_MARK = re.compile(r" +([，。；：、？！）])")
 _ADVERBIAL = re.compile(r"^(?:for|as of|on) ")
 
 
@@ -75,6 +77,8 @@ def fill(source: str, locale: str, where: str, *, tidy: bool = True, **values: A
         raise FamilyError(f"{where}: {type(error).__name__}: {error.message}") from None
     if tidy:
         text = _BETWEEN_BULLETS.sub("\n", _BLANK_LINES.sub("\n\n", _GAP.sub("\n", text)))
+        text = _TWO_STOPS.sub(".", text)
+        text = _LOOSE_MARK.sub(r"\1", text)
     return text.strip()
 
 
@@ -127,12 +131,25 @@ def time_words(
         if name or shift:
             return name
     if "/" in fact.period:
-        words = period_words(fact.period, locale)
+        words = _trailing_year(fact, doc, locale) or period_words(fact.period, locale)
         return words if locale == "zh" else f"for {words}"
     day = date_words(fact.period, locale)
     if fact.source != "ixbrl":
         return day if locale == "zh" else f"on {day}"
     return f"截至{day}" if locale == "zh" else f"as of {day}"
+
+
+def _trailing_year(fact: Fact, doc: Document, locale: str) -> str:
+    """Name a year that is not the fiscal year: `the twelve months ended June 30, 2023`."""
+    assert fact.period is not None
+    end, last = fact.period.split("/")[1], doc.meta("period_end")
+    days = span_of_time(fact.period) or 0
+    if not last or not 350 <= days <= 380:
+        return ""
+    if doc.meta("fiscal_period") == "FY" or _whole_years(end, last) is None:
+        return ""
+    day = date_words(end, locale)
+    return f"截至{day}止十二个月" if locale == "zh" else f"the twelve months ended {day}"
 
 
 _QUARTERS = {"Q1": "first", "Q2": "second", "Q3": "third", "Q4": "fourth"}

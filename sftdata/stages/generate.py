@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -10,6 +11,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from sftdata.chance import rank
 from sftdata.families.draft import Work
@@ -20,7 +22,11 @@ from sftdata.families.shelf import PassageText, Shelf, passage_spans
 from sftdata.part import Stage
 from sftdata.types import SAMPLES, Document, Sample, from_table, to_table
 
-__all__ = ["POOL", "Generate", "generate", "passage_table", "pool_table"]
+__all__ = ["PASSAGES", "POOL", "CutPassages", "Generate", "PickForPool", "generate", "store"]
+
+PASSAGES: pa.Schema = pa.schema(
+    [pa.field("id", pa.string(), nullable=False), pa.field("text", pa.string(), nullable=False)]
+)
 
 POOL: pa.Schema = pa.schema(
     [
@@ -44,39 +50,66 @@ _KINDS: dict[str, Callable[[Work, Shelf], Iterator[Sample]]] = {
 }
 
 
-def passage_table(documents: pa.Table) -> pa.Table:
-    """Cut every document into passages: `id` (`document:start:end`) and `text`."""
-    ids, texts = [], []
-    for doc in from_table(documents, Document):
-        for start, end in passage_spans(doc):
-            ids.append(f"{doc.document_id}:{start}:{end}")
-            texts.append(doc.text[start:end])
-    return pa.table({"id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.string())})
+class CutPassages(Stage):
+    """Cut every document into passages, so that repeated ones can be found before generation."""
+
+    output: ClassVar[pa.Schema] = PASSAGES
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Return `id` (`document:start:end`) and `text` of every passage."""
+        rows = [
+            {"id": f"{doc.document_id}:{start}:{end}", "text": doc.text[start:end]}
+            for doc in from_table(batch, Document)
+            for start, end in passage_spans(doc)
+        ]
+        return pa.Table.from_pylist(rows, schema=PASSAGES)
 
 
-def pool_table(documents: pa.Table, *, seed: int, each: int = 6) -> pa.Table:
+class PickForPool(Stage):
     """Take a few passages of every document, as distractors for others of the same split."""
-    rows = []
-    for doc in from_table(documents, Document):
-        shelf = Shelf(doc)
-        long = [p for p in shelf.passages if 300 <= len(p.text) <= 2400]
-        long.sort(key=lambda p: rank(seed, "pool", p.document_id, p.start))
-        names = doc.key_values("company_name")
-        for passage in sorted(long[:each], key=lambda p: p.start):
-            rows.append(
+
+    output: ClassVar[pa.Schema] = POOL
+
+    seed: int = 0
+    each: int = 6
+    """Passages per document."""
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Return the chosen passages, at most `each` per document."""
+        rows = []
+        for doc in from_table(batch, Document):
+            long = [p for p in Shelf(doc).passages if 300 <= len(p.text) <= 2400]
+            long.sort(key=lambda p: rank(self.seed, "pool", p.document_id, p.start))
+            names = doc.key_values("company_name")
+            entity = doc.meta("entity_name") or (names[0] if names else "")
+            rows += [
                 {
                     "split": doc.split,
                     "document_id": doc.document_id,
                     "group": doc.group,
                     "domain": doc.domain,
-                    "entity": doc.meta("entity_name") or (names[0] if names else ""),
+                    "entity": entity,
                     "start": passage.start,
                     "end": passage.end,
                     "heading": passage.heading,
                     "text": passage.text,
                 }
-            )
-    return pa.Table.from_pylist(rows, schema=POOL)
+                for passage in sorted(long[: self.each], key=lambda p: p.start)
+            ]
+        return pa.Table.from_pylist(rows, schema=POOL)
+
+
+def store(table: pa.Table, folder: Path, name: str) -> tuple[Path, str]:
+    """Write a side table for `Generate` and return its path and digest."""
+    digest = hashlib.sha256()
+    for batch in table.to_batches():
+        digest.update(repr(batch.to_pylist()).encode())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{digest.hexdigest()[:16]}.parquet"
+    aside = path.with_suffix(".tmp")
+    pq.write_table(table, aside)
+    aside.replace(path)
+    return path, digest.hexdigest()
 
 
 def generate(
@@ -115,12 +148,16 @@ class Generate(Stage):
     paths: tuple[str, ...] = ()
     """Folders of users' own families."""
     seed: int = 0
-    locales: dict[str, dict[str, float]] = {"en": {"en": 0.65, "zh": 0.35}, "zh": {"zh": 1.0}}
+    locales: dict[str, dict[str, float]] = Field(
+        default_factory=lambda: {"en": {"en": 0.65, "zh": 0.35}, "zh": {"zh": 1.0}}
+    )
     """Document language → language of the prompt → share."""
-    pool: str = ""
+    pool: Path | None = Field(default=None, exclude=True)
     """Parquet file (`POOL`) of passages for other documents of the same split."""
-    dropped: str = ""
+    pool_digest: str = ""
+    dropped: Path | None = Field(default=None, exclude=True)
     """Parquet file with the `id`s of passages that the deduplication took out."""
+    dropped_digest: str = ""
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return the samples of the batch's documents."""
@@ -147,9 +184,9 @@ class Generate(Stage):
 
 
 @cache
-def _pool(path: str) -> dict[tuple[str, str], list[tuple[str, str, PassageText]]]:
+def _pool(path: Path | None) -> dict[tuple[str, str], list[tuple[str, str, PassageText]]]:
     found: dict[tuple[str, str], list[tuple[str, str, PassageText]]] = defaultdict(list)
-    if not path:
+    if path is None:
         return found
     for row in pq.read_table(path).to_pylist():
         passage = PassageText(
@@ -164,9 +201,9 @@ def _pool(path: str) -> dict[tuple[str, str], list[tuple[str, str, PassageText]]
 
 
 @cache
-def _dropped(path: str) -> dict[str, frozenset[tuple[int, int]]]:
+def _dropped(path: Path | None) -> dict[str, frozenset[tuple[int, int]]]:
     found: dict[str, set[tuple[int, int]]] = defaultdict(set)
-    if path:
+    if path is not None:
         for name in pq.read_table(path, columns=["id"]).column("id").to_pylist():
             document, start, end = name.rsplit(":", 2)
             found[document].add((int(start), int(end)))

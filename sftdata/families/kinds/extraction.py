@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from sftdata.chance import shuffled
-from sftdata.families.cases import printed
 from sftdata.families.draft import Draft, Work, evidence_of, fact_key, pick, to_sample
 from sftdata.families.family import FieldSource
+from sftdata.families.figures import printed
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.families.wording import fill
 from sftdata.types import Fact, Sample, Section

@@ -18,18 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sftdata.chance import choose, rank, shuffled
-from sftdata.families.cases import (
-    Case,
-    answered,
-    asked,
-    cases,
-    entity_name,
-    gold,
-    usable,
-    values,
-)
+from sftdata.families.cases import Case, answered, asked, cases, gold, usable, values
 from sftdata.families.draft import Draft, Work, cited_answer, evidence_of, pick, to_sample
 from sftdata.families.family import Premise, Term
+from sftdata.families.naming import bare_title, entity_name, listed, spaced, spoken_name
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.families.wording import fill, time_words
 from sftdata.grounding.absence import Asked, prove_absent
@@ -62,6 +54,8 @@ def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
     for case in cases(work, shelf):
         if made >= work.family.per_document:
             return
+        if not work.family.facts.matches(case.facts[0], work.base.words):
+            continue
         twin_draft = answered(base, shelf, case)
         if twin_draft is None or twin_draft.locale not in work.family.locales:
             continue
@@ -178,8 +172,8 @@ def _remove(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
 def _headings(passages: Sequence[PassageText], shelf: Shelf) -> list[str]:
     """Return what the passages are about: the titles of their sections."""
     mine = [p for p in passages if p.document_id == shelf.doc.document_id]
-    titles = [p.heading.removeprefix(shelf.doc.title).lstrip(" —") for p in mine]
-    return list(dict.fromkeys(t for t in titles if t))[:4]
+    titles = [bare_title(p.heading.removeprefix(shelf.doc.title).lstrip(" —")) for p in mine]
+    return list(dict.fromkeys(f"“{t}”" for t in titles if t))[:4]
 
 
 def _period(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None:
@@ -214,7 +208,7 @@ def _period(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
             checks=tuple(checks),
             question=question,
             phrasing=phrasing,
-            says={"covered": _times(work, shelf, case, twin)},
+            says={"covered": listed(_times(work, shelf, case, twin), twin.locale)},
         )
     return None
 
@@ -238,14 +232,16 @@ def _times(work: Work, shelf: Shelf, case: Case, twin: Draft) -> list[str]:
         key=lambda f: (f.period or "").split("/")[-1],
         reverse=True,
     )
-    return list(dict.fromkeys(time_words(f, shelf.doc, twin.locale) for f in inside))[:4]
+    words = [time_words(f, shelf.doc, twin.locale, labelled=True) for f in inside]
+    return list(dict.fromkeys(words))[:4]
 
 
 def _entity(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None:
     """Ask the same about somebody whom the passages do not mention."""
     seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
-    own = entity_name(shelf)
-    names = [n for n in work.entities if n != own]
+    own = entity_name(shelf.doc)
+    names = [spoken_name(n) for n in work.entities]
+    names = [n for n in names if n != own]
     names += list(work.base.words.others.get(twin.locale, ()))
     names = [n for n in shuffled(names, *seed, "other") if n and n not in _context(twin.passages)]
     if not names:
@@ -272,7 +268,7 @@ def _entity(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
         checks=tuple(checks),
         question=question,
         phrasing=phrasing,
-        says={"own": own},
+        says={"own": spaced(own, twin.locale)},
     )
 
 

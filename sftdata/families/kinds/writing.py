@@ -1,7 +1,8 @@
 """Structured writing: passages in, a summary, outline or section out, each statement sourced.
 
 Recipes: `figures` (facts in named roles with their change since the period before; the template
-writes the prose), `record` (every fact of a document by role), `outline` (the headings of a
+writes the prose), `digest` (the figures of one section), `record` (every fact of a document by
+role), `outline` (the headings of a
 section), `section` (one section of a document from the others: what its author wrote).
 """
 
@@ -9,31 +10,19 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sftdata.chance import rank, shuffled
-from sftdata.families.cases import change, entity_name, quotient, usable
+from sftdata.families.cases import usable
 from sftdata.families.draft import Draft, Work, cite, evidence_of, fact_key, pick, to_sample
+from sftdata.families.excerpts import Piece, outline, section
+from sftdata.families.figures import change, like_before, newest, quotient
+from sftdata.families.naming import bare_title, entity_name, spaced
 from sftdata.families.shelf import PassageText, Shelf
-from sftdata.families.wording import bare_time, fact_view, fill, span_of_time, time_words
-from sftdata.grounding.numbers import ungrounded_numbers
-from sftdata.types import Evidence, Fact, Sample, Section
+from sftdata.families.wording import bare_time, fact_view, fill, time_words
+from sftdata.types import Fact, Sample
 
 __all__ = ["samples"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """One text to be written: its context, what the template may name, what supports it."""
-
-    passages: tuple[PassageText, ...]
-    lineage: tuple[object, ...]
-    says: dict[str, Any]
-    evidence: tuple[Evidence, ...]
-    facts: tuple[Fact, ...] = ()
-    text: str = ""
-    """The target itself, when the document holds it."""
 
 
 def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
@@ -47,7 +36,11 @@ def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
             return
         locale = work.locale(doc.document_id, *piece.lineage)
         source, phrasing = pick(family.questions[locale], locale, *seed, *piece.lineage)
-        says = {"entity": entity_name(shelf), "title": doc.title, **piece.says.get(locale, {})}
+        says = {
+            "entity": spaced(entity_name(doc), locale),
+            "title": doc.title,
+            **piece.says.get(locale, {}),
+        }
         question = fill(source, locale, f"{family.id}: questions", **says)
         text = piece.text or _write(work, locale, says, (*seed, *piece.lineage))
         if not text:
@@ -95,11 +88,11 @@ def _figures(work: Work, shelf: Shelf) -> Iterator[Piece]:
     if any(role not in roles for role in work.family.required_roles):
         return
     anchor = roles[work.family.required_roles[0]]
-    for period in sorted({f.period for f in anchor if f.period and "/" in f.period}):
+    for period in sorted({f.period for f in anchor if f.period}):
         pairs = {
             role: pair
             for role, facts in roles.items()
-            if (pair := _pair(facts, period)) is not None
+            if (pair := like_before(facts, period)) is not None
         }
         if any(role not in pairs for role in work.family.required_roles):
             continue
@@ -116,21 +109,6 @@ def _figures(work: Work, shelf: Shelf) -> Iterator[Piece]:
             evidence=tuple(dict.fromkeys(evidence_of(shelf.doc, f) for f in facts)),
             facts=tuple(facts),
         )
-
-
-def _pair(facts: Sequence[Fact], period: str) -> tuple[Fact, Fact] | None:
-    """Return the fact of a period and that of the like period one year before."""
-    now = next((f for f in facts if f.period == period), None)
-    if now is None or now.number is None:
-        return None
-    days = span_of_time(period)
-    for fact in facts:
-        if fact.period and "/" in fact.period and fact.unit == now.unit and fact.number:
-            gap = span_of_time(f"{fact.period.split('/')[1]}/{period.split('/')[1]}")
-            length = span_of_time(fact.period)
-            if gap and length and days and 355 <= gap <= 380 and abs(length - days) <= 10:
-                return now, fact
-    return None
 
 
 def _told(
@@ -195,13 +173,22 @@ def _movement(
     earlier = fact_view(before, work.family, locale)
     assert now.number is not None
     assert before.number is not None
-    moved = change(now.number, before.number) if before.number > 0 and now.number > 0 else None
+    direction, percent = "", ""
+    if before.number > 0 and now.number > 0:
+        moved = change(now.number, before.number)
+        direction, percent = moved["direction"], f"{moved['percent']}%"
+        if moved["percent"] > 999:
+            direction = ""
+        elif not moved["percent"] and direction != "flat":
+            direction = "level"
     return view | {
+        "when": time_words(now, shelf.doc, locale),
+        "before": bare_time(time_words(before, shelf.doc, locale)),
         "was_amount": earlier["amount"],
         "was_concept": earlier["concept"],
         "was_was": earlier["was"],
-        "direction": moved["direction"] if moved else "",
-        "percent": f"{moved['percent']}%" if moved else "",
+        "direction": direction,
+        "percent": percent,
     }
 
 
@@ -239,141 +226,44 @@ def _record(work: Work, shelf: Shelf) -> Iterator[Piece]:
     )
 
 
-def _outline(work: Work, shelf: Shelf) -> Iterator[Piece]:
-    """Runs of consecutive headings of a section, with their bodies as passages."""
+def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
+    """The figures of one section (a note): each name once, newest first, with the one before."""
     family, doc = work.family, shelf.doc
-    for section in shelf.section(family.context.sections):
-        heads = [
-            s
-            for s in doc.sections
-            if s.kind == "heading" and section.start <= s.start and s.end <= section.end
-        ]
-        bodies = [_body(shelf, head, heads, section) for head in heads]
-        for run in _runs(bodies, family.context.passages, family.context.max_chars):
-            passages = tuple(p for _, p in run)
-            says = {
-                "headings": [h.title for h, _ in run],
-                "items": [
-                    {"heading": h.title.rstrip(" .。"), "cite": f"P{i}"}
-                    for i, (h, _) in enumerate(run, 1)
-                ],
-            }
-            evidence = tuple(_heading_evidence(shelf, h, p) for h, p in run)
-            yield Piece(
-                passages=passages,
-                lineage=(passages[0].start,),
-                says=dict.fromkeys(family.locales, says),
-                evidence=evidence,
-            )
-
-
-def _body(
-    shelf: Shelf, head: Section, heads: Sequence[Section], section: Section
-) -> tuple[Section, PassageText]:
-    later = [h.start for h in heads if h.start > head.start]
-    end = min([*later, section.end])
-    text = shelf.doc.text[head.start : end].rstrip()
-    passage = PassageText(
-        document_id=shelf.doc.document_id,
-        start=head.start,
-        end=head.start + len(text),
-        heading=f"{shelf.doc.title} — {section.title}",
-        text=text,
-    )
-    return head, passage
-
-
-def _heading_evidence(shelf: Shelf, head: Section, passage: PassageText) -> Evidence:
-    line_end = passage.text.find("\n")
-    end = passage.start + (line_end if line_end > 0 else len(passage.text))
-    return Evidence(
-        document_id=shelf.doc.document_id,
-        start=head.start,
-        end=end,
-        quote=shelf.doc.text[head.start : end],
-    )
-
-
-def _runs(
-    bodies: Sequence[tuple[Section, PassageText]], size: tuple[int, int], max_chars: int
-) -> Iterator[list[tuple[Section, PassageText]]]:
-    """Cut into runs of headings that have a body, within the context's limits."""
-    run: list[tuple[Section, PassageText]] = []
-    for head, passage in bodies:
-        has_body = len(passage.text) - len(head.title) >= 200
-        fits = sum(len(p.text) for _, p in run) + len(passage.text) <= max_chars
-        if has_body and fits and len(run) < size[1]:
-            run.append((head, passage))
+    facts = usable(work, shelf)
+    for part in shelf.section(family.context.sections):
+        passages = tuple(p for p in shelf.passages if section.start <= p.start < section.end)
+        passages = passages[: family.context.passages[1]]
+        if not passages or sum(len(p.text) for p in passages) > family.context.max_chars:
             continue
-        if len(run) >= size[0]:
-            yield run
-        run = [(head, passage)] if has_body and len(passage.text) <= max_chars else []
-    if len(run) >= size[0]:
-        yield run
-
-
-def _section(work: Work, shelf: Shelf) -> Iterator[Piece]:
-    """One section as its author wrote it, from the sections before it."""
-    family, doc = work.family, shelf.doc
-    for target in shelf.section(family.target):
-        body = _without_title(doc.text[target.start : target.end], target.title)
-        sources = [s for s in shelf.section(family.context.sections) if s.end <= target.start]
-        passages = tuple(_whole(shelf, s) for s in sources if s.end - s.start > 40)
-        context = "\n\n".join(p.text for p in passages)
-        if not (family.context.passages[0] <= len(passages) <= family.context.passages[1]):
+        inside = [f for f in facts if (h := shelf.home(f)) is not None and h in passages]
+        pairs = newest(sorted(inside, key=lambda f: f.start or 0))
+        if not 3 <= len(pairs) <= 10:
             continue
-        if len(context) > family.context.max_chars or not _supported(body, context):
-            continue
-        start = doc.text.find(body, target.start, target.end)
+        used = [f for pair in pairs for f in pair if f is not None]
+        says = {}
+        for loc in family.locales:
+            told = []
+            for now, before in pairs:
+                if before is None:
+                    spot = evidence_of(doc, now)
+                    view = fact_view(now, family, loc, cite(passages, spot.start, spot.end))
+                    told.append(view | {"when": time_words(now, doc, loc), "direction": "alone"})
+                else:
+                    told.append(_movement(work, shelf, now, before, passages, loc))
+            says[loc] = {"items": told, "section": bare_title(section.title)}
         yield Piece(
             passages=passages,
-            lineage=(target.start,),
-            says={loc: {"section": target.title} for loc in family.locales},
-            evidence=(
-                Evidence(
-                    document_id=doc.document_id, start=start, end=start + len(body), quote=body
-                ),
-            ),
-            text=body,
+            lineage=(section.start,),
+            says=says,
+            evidence=tuple(dict.fromkeys(evidence_of(doc, f) for f in used)),
+            facts=tuple(used),
         )
-
-
-def _without_title(text: str, title: str) -> str:
-    body = text.strip()
-    if title and body.lower().startswith(title.lower()):
-        body = body[len(title) :]
-    return body.lstrip(" :：\n").strip()
-
-
-def _whole(shelf: Shelf, section: Section) -> PassageText:
-    text = shelf.doc.text[section.start : section.end].rstrip()
-    return PassageText(
-        document_id=shelf.doc.document_id,
-        start=section.start,
-        end=section.start + len(text),
-        heading=shelf.doc.title,
-        text=text,
-    )
-
-
-def _supported(target: str, context: str) -> bool:
-    """Return whether a target can be written from its context.
-
-    It brings no number of its own, and most of its content words stand there.
-    """
-    if not 60 <= len(target) <= 2500 or len(context) < 2 * len(target):
-        return False
-    if ungrounded_numbers(target, context):
-        return False
-    words = {w.strip(".,;:()").lower() for w in target.split()}
-    content = {w for w in words if len(w) > 4}
-    known = context.lower()
-    return bool(content) and sum(w[:6] in known for w in content) / len(content) >= 0.7
 
 
 _RECIPES: dict[str, Callable[[Work, Shelf], Iterator[Piece]]] = {
     "figures": _figures,
+    "digest": _digest,
     "record": _record,
-    "outline": _outline,
-    "section": _section,
+    "outline": outline,
+    "section": section,
 }

@@ -1,0 +1,135 @@
+"""What a build leaves behind: the dataset, its lineage, and the manifest that closes it.
+
+The manifest is written last: a folder without one is not a finished build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sftdata.errors import ConfigError
+from sftdata.report import DataFile
+from sftdata.types import SAMPLES
+
+__all__ = ["Lineage", "claim", "describe", "tool_versions", "write_dataset", "write_lineage"]
+
+DUPLICATES: pa.Schema = pa.schema(
+    [
+        pa.field("grain", pa.string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("because_of", pa.string(), nullable=False),
+        pa.field("similarity", pa.float64()),
+    ]
+)
+VERDICTS_KEPT: pa.Schema = pa.schema(
+    [pa.field(n, pa.string(), nullable=False) for n in ("step", "id", "reason", "because_of")]
+)
+_FOLDERS = ("data", "audit", "lineage")
+_ROWS_PER_FILE = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """Tables that say where each row came from, and why each lost row left."""
+
+    documents: pa.Table
+    groups: pa.Table
+    duplicates: pa.Table
+    rejects: pa.Table
+    verdicts: pa.Table
+
+
+def claim(out: Path) -> None:
+    """Make sure that a folder may be written to, and take the manifest of an earlier build away.
+
+    Raises:
+        ConfigError: the folder holds something that no build has made.
+    """
+    if out.is_file():
+        raise ConfigError(f"--out {out}: this is a file; name a folder")
+    ours = {*_FOLDERS, ".work", "README.md", "manifest.json"}
+    strange = sorted(p.name for p in out.iterdir() if p.name not in ours) if out.exists() else []
+    if strange and not (out / "manifest.json").exists():
+        raise ConfigError(
+            f"--out {out}: the folder is not empty and not a build ({strange[0]!r} is in it); "
+            "name another one"
+        )
+    (out / "manifest.json").unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def write_dataset(samples: pa.Table, out: Path) -> list[Path]:
+    """Write `data/<split>-00000-of-0000N.parquet`, rows sorted by `sample_id`."""
+    folder = out / "data"
+    folder.mkdir(parents=True)
+    paths = []
+    for split in ("train", "validation", "test"):
+        rows = samples.filter(pc.equal(samples.column("split"), split)).sort_by("sample_id")
+        rows = rows.cast(SAMPLES)
+        files = max(1, -(-rows.num_rows // _ROWS_PER_FILE))
+        for number in range(files if rows.num_rows else 0):
+            path = folder / f"{split}-{number:05d}-of-{files:05d}.parquet"
+            pq.write_table(rows.slice(number * _ROWS_PER_FILE, _ROWS_PER_FILE), path)
+            paths.append(path)
+    return paths
+
+
+def write_lineage(lineage: Lineage, out: Path) -> list[Path]:
+    """Write the lineage tables, each sorted so that equal builds give equal bytes."""
+    folder = out / "lineage"
+    folder.mkdir(parents=True)
+    tables: Mapping[str, tuple[pa.Table, list[str]]] = {
+        "documents": (lineage.documents, ["document_id"]),
+        "groups": (lineage.groups, ["document_id"]),
+        "duplicates": (lineage.duplicates, ["grain", "id"]),
+        "rejects": (lineage.rejects, ["path", "locator"]),
+        "verdicts": (lineage.verdicts, ["step", "id"]),
+    }
+    paths = []
+    for name, (table, keys) in tables.items():
+        path = folder / f"{name}.parquet"
+        pq.write_table(table.sort_by([(k, "ascending") for k in keys]), path)
+        paths.append(path)
+    return paths
+
+
+def describe(paths: list[Path], root: Path) -> tuple[DataFile, ...]:
+    """Return name, hash, size and rows of each file."""
+    found = []
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
+        found.append(
+            DataFile(
+                path=path.relative_to(root).as_posix(),
+                sha256=digest,
+                bytes=path.stat().st_size,
+                rows=rows,
+            )
+        )
+    return tuple(found)
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide what a build makes."""
+    names = ("sftdata", "pyarrow", "numpy", "datasketch", "jinja2", "lxml", "pydantic", "scipy")
+    found = {}
+    for name in (*names, "tokenizers", "transformers"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # an editable checkout without metadata
+            found[name] = "unknown"
+    return found

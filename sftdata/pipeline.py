@@ -1,0 +1,148 @@
+"""The story of a build, top to bottom.
+
+    documents   read → dedupe → link → split
+    samples     generate → verify → dedupe → balance → purge → render
+    dataset     write → audit → card, manifest
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sftdata.audit import audit
+from sftdata.config import BuildConfig, load_config
+from sftdata.output import claim, describe, tool_versions, write_dataset, write_lineage
+from sftdata.report import RunManifest
+from sftdata.reporting.card import dataset_card
+from sftdata.reporting.html import html_report
+from sftdata.result import BuildResult
+from sftdata.run import Progress, Run
+from sftdata.stages.decisions.checked import Checked
+from sftdata.stages.decisions.dedupe import Dedupe
+from sftdata.stages.generate import CutPassages, Generate, PickForPool, store
+from sftdata.stages.verify import Verify
+from sftdata.types import SAMPLES
+
+__all__ = ["build", "preview_samples"]
+
+
+def build(
+    config: str | Path | Mapping[str, Any] | BuildConfig,
+    out: str | Path | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build a dataset from documents and audit it.
+
+    Args:
+        config: a YAML file, a mapping, or a `BuildConfig`.
+        out: the folder to write; by default `out` beside the configuration.
+        overrides: settings such as `dedupe.threshold=0.7`.
+        progress: called with step, finished batches and all batches.
+
+    Returns:
+        The result: `.dataset`, `.report`, `.manifest`, `.path`.
+
+    Raises:
+        ConfigError: the configuration, or documents that cannot be split as asked.
+        FamilyError: a task family that cannot be used.
+    """
+    settings = load_config(config, overrides)
+    target = Path(out) if out is not None else settings.base / "out"
+    settings.chosen_families()
+    claim(target)
+    with Run(settings, target / ".work", progress) as run:
+        files = run.list_files()
+        documents = split_documents(run, files)
+        samples = make_samples(run, documents)
+        manifest = publish(run, files, documents, samples, target)
+    if not settings.engine.keep_work:
+        shutil.rmtree(target / ".work")
+    return BuildResult(path=target, manifest=manifest)
+
+
+def split_documents(run: Run, files: pa.Table) -> Any:
+    """Read, drop duplicates, find who belongs together, and assign the splits."""
+    config = run.config
+    documents = run.read(files)
+    if config.dedupe.documents:
+        documents = run.drop(documents, run.dedupe("document"), "dedupe_documents")
+    documents = run.fill(documents, config.link, "group", "link")
+    return run.fill(documents, config.split, "split", "split")
+
+
+def make_samples(run: Run, documents: Any) -> Any:
+    """Generate inside each split, and keep what is proved, distinct, balanced and short enough."""
+    config = run.config
+    samples = run.map(documents, _generate(run, documents), "generate")
+    samples = run.rebatch(samples, SAMPLES)
+    samples = run.map(samples, Verify(), "verify")
+    samples = run.drop(samples, Checked(), "checked")
+    if config.dedupe.tasks:
+        samples = run.drop(samples, run.dedupe("task"), "dedupe_tasks")
+    samples = run.drop(samples, config.balance, "balance")
+    samples = run.drop(samples, config.purge, "purge")
+    samples = run.map(samples, config.template, "render")
+    return run.drop(samples, Checked(over_length=config.template.over_length), "fit")
+
+
+def _generate(run: Run, documents: Any) -> Generate:
+    """Prepare what generation must know of other documents: repeated passages, distractors."""
+    config = run.config
+    dropped: tuple[Path | None, str] = (None, "")
+    if config.dedupe.passages:
+        passages = run.map(documents, CutPassages(), "passages")
+        verdicts = run.decide(passages, run.dedupe("passage"), "dedupe_passages")
+        dropped = store(run.dropped_ids(verdicts), run.work, "dropped")
+    pool = store(
+        run.collect(run.map(documents, PickForPool(seed=config.seed), "pool")), run.work, "pool"
+    )
+    return Generate(
+        families=tuple(f.id for f in config.chosen_families()),
+        paths=tuple(str(p) for p in config.family_paths),
+        seed=config.seed,
+        locales=config.families.locales,
+        pool=pool[0],
+        pool_digest=pool[1],
+        dropped=dropped[0],
+        dropped_digest=dropped[1],
+    )
+
+
+def publish(
+    run: Run, files: pa.Table, documents: Any, samples: Any, target: Path
+) -> RunManifest:
+    """Write dataset and lineage, audit them, and close the build with its manifest."""
+    config, table = run.config, run.collect(samples)
+    started = time.perf_counter()
+    run.require_samples(table)
+    lineage = run.lineage(documents)
+    outputs = write_dataset(table, target) + write_lineage(lineage, target)
+    run.note("write", table.num_rows, started)
+    started = time.perf_counter()
+    report = audit(target, options=config.audit, seed=config.seed)
+    folder = target / "audit"
+    folder.mkdir()
+    (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+    (folder / "report.html").write_text(html_report(report), encoding="utf-8")
+    run.note("audit", len(report.checks), started)
+    card = target / "README.md"
+    card.write_text(dataset_card(run.card_inputs(table, lineage, report)), encoding="utf-8")
+    outputs += [card, folder / "report.json", folder / "report.html"]
+    manifest = RunManifest(
+        config=config.model_dump(mode="json"),
+        versions=tool_versions(),
+        inputs=run.inputs(files),
+        outputs=describe(outputs, target),
+        counts=run.counts(table, lineage),
+        steps=tuple(run.steps),
+    )
+    (target / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    return manifest

@@ -1,0 +1,294 @@
+"""One run: the engine, and the account of every row that left and of every step's time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from importlib.resources import files as package_files
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sftdata import registry
+from sftdata.config import BuildConfig, Files
+from sftdata.errors import ConfigError
+from sftdata.families.load import digest_files, load_families
+from sftdata.output import DUPLICATES, VERDICTS_KEPT, Lineage
+from sftdata.part import Decision, Stage
+from sftdata.report import AuditReport, DataFile, RunStep
+from sftdata.reporting.card import CardInputs, count_documents, count_samples, summarise_lengths
+from sftdata.resources import folder
+from sftdata.stages.apply import ApplyToDocuments, ApplyToSamples
+from sftdata.stages.decisions.dedupe import Dedupe
+from sftdata.stages.engines.parts import code_digest
+from sftdata.stages.files import FILES, list_files
+from sftdata.stages.read import Read
+from sftdata.stages.unpack import IDENTITY, Unpack, rejects, renames
+from sftdata.types import DOCUMENTS
+
+__all__ = ["Progress", "Run"]
+
+Progress = Callable[[str, int, int], None]
+
+
+class Run:
+    """The steps of `pipeline.py` in their plainest form: map, drop, fill, collect."""
+
+    def __init__(self, config: BuildConfig, work: Path, progress: Progress | None = None) -> None:
+        self.config = config
+        self.work = work
+        self.steps: list[RunStep] = []
+        self._lost: list[pa.Table] = []
+        self._duplicates: list[pa.Table] = []
+        self._groups: pa.Table | None = None
+        self._rejects: pa.Table | None = None
+        engine = registry.engines.get(config.engine.use)
+        more = {"workers": config.engine.workers} if config.engine.use == "local" else {}
+        self._engine = engine(work, _code(config), progress=progress, **more)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._engine.close()
+
+    def note(self, name: str, rows: int, started: float) -> None:
+        """Record a finished step."""
+        seconds = round(time.perf_counter() - started, 3)
+        self.steps.append(RunStep(name=name, rows=rows, seconds=seconds))
+
+    def list_files(self) -> pa.Table:
+        """Return the files to read; the first pattern that matches a file decides its reader."""
+        seen: set[str] = set()
+        tables = []
+        for entry in self.config.documents.files:
+            files = entry if isinstance(entry, Files) else Files(match=entry)
+            found = list_files(
+                [files.match], self.config.root, reader=files.reader, domain=files.domain
+            )
+            new = pa.array([p not in seen for p in found.column("path").to_pylist()], pa.bool_())
+            tables.append(found.filter(new))
+            seen.update(found.column("path").to_pylist())
+        table = pa.concat_tables([FILES.empty_table(), *tables])
+        return table.sort_by("path")
+
+    def read(self, files: pa.Table) -> Any:
+        """Read files into documents with ids that are unique in this run."""
+        started = time.perf_counter()
+        documents = self.config.documents
+        reader = Read(
+            root=self.config.root,
+            options=documents.options,
+            max_file_bytes=documents.max_file_bytes,
+        )
+        data = self._engine.load(files, 1)
+        rows = self._engine.map(data, reader, step="read")
+        self._rejects = rejects(self._engine.collect(rows, ["rejects"]))
+        unpack = Unpack(renames=renames(self._engine.collect(rows, IDENTITY)))
+        table = self._engine.collect(self._engine.map(rows, unpack, step="documents"))
+        self.note("read", table.num_rows, started)
+        if not table.num_rows:
+            raise ConfigError(
+                f"documents: none of the {files.num_rows} files could be read: {self._why()}"
+            )
+        return self._engine.load(table.sort_by("document_id"), self.config.engine.batch_rows)
+
+    def _why(self) -> str:
+        reasons = self._rejects.column("reason").to_pylist() if self._rejects else []
+        return ", ".join(f"{reason} ×{n}" for reason, n in Counter(reasons).most_common())
+
+    def map(self, data: Any, stage: Stage, step: str) -> Any:
+        """Apply a stage to every batch."""
+        started = time.perf_counter()
+        result = self._engine.map(data, stage, step=step)
+        self.note(step, result.rows, started)
+        return result
+
+    def rebatch(self, data: Any, schema: pa.Schema) -> Any:
+        """Cut samples into larger batches, sorted by id, each id once."""
+        table = self._engine.collect(data).cast(schema).sort_by("sample_id")
+        ids = table.column("sample_id").to_pylist()
+        first = pa.array([i == 0 or ids[i - 1] != ids[i] for i in range(len(ids))], pa.bool_())
+        return self._engine.load(table.filter(first), 64 * self.config.engine.batch_rows)
+
+    def collect(self, data: Any) -> pa.Table:
+        """Bring a step's rows into memory."""
+        return self._engine.collect(data)
+
+    def decide(self, data: Any, decision: Decision, step: str) -> pa.Table:
+        """Take a decision over all rows, and keep account of who left and why."""
+        started = time.perf_counter()
+        verdicts = decision.decide(self._engine.keys(data, decision, step=step))
+        self.note(step, verdicts.num_rows, started)
+        left = verdicts.filter(pc.equal(verdicts.column("verdict"), "drop"))
+        if left.num_rows:
+            named = left.select(["id", "reason", "because_of"])
+            step_column = pa.array([step] * left.num_rows, pa.string())
+            self._lost.append(named.add_column(0, "step", step_column).cast(VERDICTS_KEPT))
+        if isinstance(decision, Dedupe) and left.num_rows:
+            columns = left.select(["id", "reason", "because_of", "similarity"])
+            grain = pa.array([decision.grain] * left.num_rows, pa.string())
+            self._duplicates.append(columns.add_column(0, "grain", grain).cast(DUPLICATES))
+        return verdicts
+
+    def drop(self, data: Any, decision: Decision, step: str) -> Any:
+        """Let the rows go that a decision drops."""
+        verdicts = self.decide(data, decision, step)
+        if not verdicts.num_rows:
+            return data
+        samples = not step.endswith("documents")
+        kind = ApplyToSamples if samples else ApplyToDocuments
+        return self._engine.map(data, kind.of(verdicts, self.work), step=f"{step}_applied")
+
+    def fill(
+        self, data: Any, decision: Decision, column: Literal["group", "split"], step: str
+    ) -> Any:
+        """Write a decision's verdicts into a column of the documents."""
+        verdicts = self.decide(data, decision, step)
+        if column == "group":
+            self._groups = verdicts
+        stage = ApplyToDocuments.of(verdicts, self.work, fill=column)
+        return self._engine.map(data, stage, step=f"{step}_applied")
+
+    def dedupe(self, grain: Literal["document", "passage", "task"]) -> Dedupe:
+        """Return the deduplication of one grain."""
+        config = self.config.dedupe
+        return Dedupe(
+            grain=grain,
+            threshold=config.threshold,
+            permutations=config.permutations,
+            max_per_template=config.max_per_template if grain == "task" else None,
+        )
+
+    @staticmethod
+    def dropped_ids(verdicts: pa.Table) -> pa.Table:
+        """Return the ids of the rows that a decision drops."""
+        return verdicts.filter(pc.equal(verdicts.column("verdict"), "drop")).select(["id"])
+
+    def require_samples(self, table: pa.Table) -> None:
+        """Make sure that there is something to train on.
+
+        Raises:
+            ConfigError: no sample is left; the message says where they went.
+        """
+        if table.num_rows:
+            return
+        lost = self._all(self._lost, VERDICTS_KEPT).column("reason").to_pylist()
+        reasons = ", ".join(f"{r} ×{n}" for r, n in Counter(lost).most_common(5))
+        raise ConfigError(
+            "families: no sample was made from these documents"
+            + (f"; dropped: {reasons}" if reasons else "; `families list` says what each one needs")
+        )
+
+    def lineage(self, documents: Any) -> Lineage:
+        """Return the tables that say where each row came from and why each lost row left."""
+        table = self._engine.collect(documents).cast(DOCUMENTS)
+        assert self._groups is not None
+        assert self._rejects is not None
+        split = dict(
+            zip(
+                table.column("document_id").to_pylist(),
+                table.column("split").to_pylist(),
+                strict=True,
+            )
+        )
+        groups = self._groups.rename_columns(
+            {"id": "document_id", "verdict": "group"}
+        ).append_column(
+            "split",
+            pa.array([split[i] for i in self._groups.column("id").to_pylist()], pa.string()),
+        )
+        return Lineage(
+            documents=table,
+            groups=groups,
+            duplicates=self._all(self._duplicates, DUPLICATES),
+            rejects=self._rejects,
+            verdicts=self._all(self._lost, VERDICTS_KEPT),
+        )
+
+    @staticmethod
+    def _all(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
+        return pa.concat_tables([schema.empty_table(), *tables])
+
+    def inputs(self, files: pa.Table) -> tuple[DataFile, ...]:
+        """Return the files that were read, by their hashes."""
+        found = []
+        for row in files.to_pylist():
+            path = self.config.root / row["path"]
+            size = path.stat().st_size if path.is_file() else 0
+            found.append(DataFile(path=row["path"], sha256=row["sha256"], bytes=size))
+        return tuple(found)
+
+    def counts(self, samples: pa.Table, lineage: Lineage) -> dict[str, int]:
+        """Return the figures of the summary: rows by table, split and kind, losses by reason."""
+        counts = {"documents": lineage.documents.num_rows, "samples": samples.num_rows}
+        for column in ("split", "kind", "locale"):
+            for name, n in sorted(Counter(samples.column(column).to_pylist()).items()):
+                counts[f"samples.{column}.{name}"] = n
+        pairs = zip(
+            samples.column("kind").to_pylist(), samples.column("split").to_pylist(), strict=True
+        )
+        for (kind, split), n in sorted(Counter(pairs).items()):
+            counts[f"samples.{kind}.{split}"] = n
+        counts["groups"] = len(set(lineage.documents.column("group").to_pylist()))
+        counts["rejects"] = lineage.rejects.num_rows
+        for reason, n in sorted(Counter(lineage.rejects.column("reason").to_pylist()).items()):
+            counts[f"rejects.{reason}"] = n
+        grains = Counter(lineage.duplicates.column("grain").to_pylist())
+        for grain, n in sorted(grains.items()):
+            counts[f"duplicates.{grain}"] = n
+        lost = zip(
+            lineage.verdicts.column("step").to_pylist(),
+            lineage.verdicts.column("reason").to_pylist(),
+            strict=True,
+        )
+        for (step, reason), n in sorted(Counter(lost).items()):
+            counts[f"dropped.{step}.{reason}"] = n
+        return counts
+
+    def card_inputs(self, samples: pa.Table, lineage: Lineage, report: AuditReport) -> CardInputs:
+        """Return what the dataset card tells."""
+        config = self.config
+        lost = Counter(lineage.verdicts.column("reason").to_pylist())
+        splits = zip(
+            lineage.documents.column("split").to_pylist(),
+            lineage.documents.column("group").to_pylist(),
+            strict=True,
+        )
+        return CardInputs(
+            title=config.card.title or config.name,
+            description=config.card.description,
+            license=config.card.license,
+            samples=count_samples(samples),
+            documents=count_documents(lineage.documents),
+            groups=dict(sorted(Counter(split for split, _ in set(splits)).items())),
+            linked_by=config.link.by,
+            mixture=config.balance.mixture,
+            removed=dict(sorted(lost.items())),
+            lengths=summarise_lengths(samples),
+            max_length=config.template.max_length,
+            template=config.template.tokenizer or config.template.template,
+            template_lock=config.template.lock(),
+            audit=report,
+        )
+
+
+def _code(config: BuildConfig) -> str:
+    """Return a digest of the code and the families that a run depends on."""
+    families = digest_files(load_families(config.family_paths).values())
+    digest = hashlib.sha256(
+        code_digest(Path(str(package_files("sftdata"))), folder("schemas")).encode()
+    )
+    for path in families:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
