@@ -26,7 +26,7 @@ _ZH_YEAR = r"(?P<year>(?:1[89]|20)\d{2}|[一二][〇○零一二三四五六七�
 _ZH_NUM = r"(?:\d{1,2}|[一二三四五六七八九十]{1,3})"
 # ASCII on purpose: a date may touch Chinese letters, which are \w too.
 _FREE = r"(?<![A-Za-z0-9_.])", r"(?![A-Za-z0-9_]|[.,]\d)"
-_DIGITS = r"(?<![A-Za-z0-9_.\-/])", r"(?!\d|[\-/]\d|[A-SU-Za-z_]|\.\d)"
+_DIGITS = r"(?<![A-Za-z0-9_.\-/])", r"(?!\d|[\-/]\d|(?-i:[A-SU-Za-z_])|\.\d)"
 
 _SHAPES: tuple[re.Pattern[str], ...] = tuple(
     re.compile(shape, re.IGNORECASE)

@@ -219,7 +219,8 @@ def _dot_ends(text: str, here: int, dot: int, after: int, end: int) -> bool:
     before = tail[: len(tail) - len(word)].rstrip()
     if len(word) == 1 and word.isupper():
         previous = before.rsplit(None, 1)[-1] if before else ""
-        return bool(previous) and (previous[0].islower() or previous.lower() in _LABEL)
+        word_before = previous[:1].islower() and previous[-1] not in ".,"
+        return word_before or previous.lower() in _LABEL
     if lower in _ALWAYS:
         return False
     if lower in _BEFORE_NUMBER:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
@@ -241,8 +241,9 @@ def _may_rescale(
 ) -> bool:
     """Say whether the two may be in different units.
 
-    Only a bare number has an unsaid unit. Per cent against bare is 10^2; else 10^3 and its like,
-    which few digits match by chance, so that then the source must name the unit.
+    Only a bare number has an unsaid unit. Per cent against bare is 10^2; else 10^3 and its like:
+    the units that the source names for its tables, or, where it names none, any of them for a
+    number of enough digits not to match by chance.
     """
     if not power:
         fraction = mention.precision < 1 or _digits(other) >= _SURE_DIGITS
@@ -255,7 +256,8 @@ def _may_rescale(
         return False
     said = mention if power > 0 else other
     own = power < 0 and said.scale_word and _WORD_POWER.get(said.scale_word.lower()) == -power
-    return bool(own) or _digits(bare) >= _SURE_DIGITS or abs(power) in scales
+    # Where the source names its units, no other unit is meant: 391,035 in millions is no billion.
+    return bool(own) or (abs(power) in scales if scales else _digits(bare) >= _SURE_DIGITS)
 
 
 _WORD_POWER = {"thousand": 3, "million": 6, "billion": 9, "百万": 6, "亿": 8, "万": 4, "千": 3}
@@ -278,11 +280,15 @@ class _Pairs:
     """
 
     def __init__(self, plain: str, source: _Source, found: Sequence[_Found]) -> None:
+        self._powers = tuple(sorted(source.scales)) or _POWERS
         self._starts = [start for start, _ in sentences(plain)]
         self._said: dict[int, list[Decimal]] = {}
         for mention, hit, in_question in found:
             if hit or in_question:
-                self._said.setdefault(self._sentence(mention), []).append(mention.value)
+                values = self._said.setdefault(self._sentence(mention), [])
+                values.append(mention.value)
+                # As printed too: a payment of 211.8 stands as (211.8), and so does its ratio.
+                values += [source.mentions[hit[1]].value] if hit else []
         asked = [mention.value for mention, hit, in_question in found if in_question and not hit]
         for values in self._said.values():
             values += [abs(v) for v in (*values, *asked)]
@@ -304,10 +310,10 @@ class _Pairs:
             return any(len(set(map(abs, row))) < len(row) for row in self._rows)
         for group in groups:
             sizes = list(dict.fromkeys([*group, *map(abs, group)]))[: 2 * _MOST_OPERANDS]
-            if any(_made_of(mention, a, b) for a in sizes for b in sizes if a != b):
+            if any(_made_of(mention, a, b, self._powers) for a in sizes for b in sizes if a != b):
                 return True
         return any(
-            _made_of(mention, a, b)
+            _made_of(mention, a, b, self._powers)
             for upper in self._tables
             for lower in self._tables
             if upper is not lower and len(upper) == len(lower)
@@ -315,24 +321,24 @@ class _Pairs:
         )
 
 
-def _made_of(mention: NumberMention, left: Decimal, right: Decimal) -> bool:
+def _made_of(mention: NumberMention, left: Decimal, right: Decimal, powers: Iterable[int]) -> bool:
     """Say whether the number is a listed formula of two others, to the digits it shows.
 
     Formulas: a - b, a + b, a / b, (a - b) / |b|. The last two need a per cent sign or decimals: any
     small whole number is near some ratio. A difference may be told without its sign.
     """
     a, b = float(left), float(right)
-    results = [a - b, a + b]
-    if b and (mention.percent or mention.precision < 1):
-        results += [a / b, (a - b) / abs(b)]
-    wanted, half = abs(float(mention.value)), float(mention.precision) / 2
+    wanted, unit = abs(float(mention.value)), float(mention.precision)
     # A whole number of one digit is near the difference of some decimals; it must be exact.
-    if _digits(mention) < 2 and mention.precision >= 1:
-        half = 0.0
-    for place, result in enumerate(results):
-        told = mention.value > 0 or result < 0
-        for power in (0, *_POWERS) if place < 2 and not mention.percent else (0,):
-            size = abs(result) * 10.0**power
-            if told and abs(wanted - size) <= half + size * 1e-9:
-                return True
-    return False
+    half = 0.0 if _digits(mention) < 2 and unit >= 1 else unit / 2
+    least = min(abs(a), abs(b))
+    shifts = [10.0**power for power in ((0,) if mention.percent else (0, *powers))]
+    # An operand too small to be seen at this precision makes no difference: 391,035 - 0.02.
+    sums = [(r, r * f) for r in (a - b, a + b) for f in shifts if least * f >= unit / 2]
+    shares = [a / b, (a - b) / abs(b)] if b and (mention.percent or unit < 1) else []
+    told = [*sums, *((r, r) for r in shares)]
+    return any(
+        abs(wanted - abs(size)) <= half + abs(size) * 1e-9
+        for result, size in told
+        if mention.value > 0 or result < 0
+    )
