@@ -105,7 +105,7 @@ def money(
     `scale` is the power of ten in which it was reported: 6 for a table in millions. Without it
     the largest scale word that needs at most two decimals is taken; 0 writes all digits. Chinese
     amounts are written in 亿 or 万 where that is exact to two decimals. A unit `USD/shares` is an
-    amount per share.
+    amount per share; a unit that is no currency is left to `amount`.
 
     >>> money(Decimal("94036000000"), "USD", "en", 6), money("1.57", "USD/shares")
     ('$94,036 million', '$1.57 per share')
@@ -116,6 +116,8 @@ def money(
     """
     exact = _decimal(value)
     currency, _, per = unit.partition("/")
+    if not _CURRENCY.fullmatch(currency):
+        return amount(exact, unit, locale, scale)
     chinese = locale.startswith("zh")
     if per:
         scale = 0

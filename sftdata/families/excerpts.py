@@ -38,9 +38,9 @@ def outline(work: Work, shelf: Shelf) -> Iterator[Piece]:
         heads = [
             s
             for s in doc.sections
-            if s.kind == "heading" and section.start <= s.start and s.end <= section.end
+            if s.kind == "heading" and part.start <= s.start and s.end <= part.end
         ]
-        bodies = [_body(shelf, head, heads, section) for head in heads]
+        bodies = [_body(shelf, head, heads, part) for head in heads]
         for run in _runs(bodies, family.context.passages, family.context.max_chars):
             passages = tuple(p for _, p in run)
             says = {

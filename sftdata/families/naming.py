@@ -33,7 +33,7 @@ def spoken_name(name: str) -> str:
     """
     if not name.isupper():
         return name
-    words = []
+    words: list[str] = []
     for word in name.split():
         bare = word.strip(".,()")
         if bare in ("OF", "AND", "THE", "FOR") and words:

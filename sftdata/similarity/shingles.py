@@ -84,8 +84,8 @@ class Reading:
     """Like `digests`, with every word with digits and every month name as the same blank."""
 
 
-def read(texts: TextArray, *, words: int = 5) -> Reading:
-    """Return shingles, numbers and skeleton of every text.
+def read(texts: TextArray, *, words: int = 5, skeletons: bool = True) -> Reading:
+    """Return shingles, numbers and skeleton of every text (without `skeletons`: 0 for each).
 
     Two texts with one skeleton differ in numbers and dates alone: they come from one template.
 
@@ -95,16 +95,16 @@ def read(texts: TextArray, *, words: int = 5) -> Reading:
     ([3, 3], True)
     """
     numbers: list[Grams] = []
-    skeletons = [np.zeros(0, dtype=np.uint64)]
+    blanked = [np.zeros(0, dtype=np.uint64)]
 
     def passing() -> Iterator[Grams]:
         for part in grams(texts, words=words):
             numbers.append(_grams(_numbers_of(part.found), 1))
-            skeletons.append(_skeletons(part.found))
+            blanked.append(_skeletons(part.found) if skeletons else np.zeros_like(part.digests))
             yield part
 
     shingles = _collect(texts, passing())
-    return Reading(shingles, _collect(texts, iter(numbers)), np.concatenate(skeletons))
+    return Reading(shingles, _collect(texts, iter(numbers)), np.concatenate(blanked))
 
 
 MONTHS = (

@@ -175,6 +175,8 @@ def test_a_chain_resolves_to_one_survivor_with_its_own_similarity():
     assert found["b"]["similarity"] == pytest.approx(88 / 104)
     assert found["c"]["similarity"] == pytest.approx(80 / 112)
     assert found["c"]["similarity"] < 0.8
+    found = verdicts(Dedupe(grain="passage", linkage="direct"), passages(**texts, d=texts["b"]))
+    assert {n: r["because_of"] for n, r in found.items()} == {"a": "", "b": "a", "c": "", "d": "a"}
 
 
 def test_an_id_may_stand_once():
@@ -211,10 +213,15 @@ def tables(draw):
     return {f"p{i}": t for i, t in enumerate(texts)}
 
 
-@given(tables(), st.randoms(use_true_random=False), st.sampled_from([None, 1, 2]))
+@given(
+    tables(),
+    st.randoms(use_true_random=False),
+    st.sampled_from([None, 1, 2]),
+    st.sampled_from(["cluster", "direct"]),
+)
 @settings(deadline=None, max_examples=60)
-def test_order_does_not_matter_and_what_is_kept_is_kept_again(texts, rng, cap):
-    decision = Dedupe(grain="passage", threshold=0.5, max_per_template=cap)
+def test_order_does_not_matter_and_what_is_kept_is_kept_again(texts, rng, cap, linkage):
+    decision = Dedupe(grain="passage", threshold=0.5, max_per_template=cap, linkage=linkage)
     table = passages(**texts)
     first = decision.decide(decision.keys(table))
     order = list(range(len(texts)))
@@ -228,6 +235,10 @@ def test_order_does_not_matter_and_what_is_kept_is_kept_again(texts, rng, cap):
     rows = {r["id"]: r for r in first.to_pylist()}
     for row in rows.values():
         assert row["because_of"] == "" or rows[row["because_of"]]["verdict"] == "keep"
+        if row["reason"] in {"exact_duplicate", "near_duplicate"}:
+            similarity = jaccard_of(texts[row["id"]], texts[row["because_of"]])
+            assert row["similarity"] == pytest.approx(similarity)
+            assert similarity >= 0.5 or linkage == "cluster"
 
 
 APPLE = "[Apple] Net sales of iPhone were higher in the third quarter. " + PROSE

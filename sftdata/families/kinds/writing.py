@@ -231,7 +231,7 @@ def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
     family, doc = work.family, shelf.doc
     facts = usable(work, shelf)
     for part in shelf.section(family.context.sections):
-        passages = tuple(p for p in shelf.passages if section.start <= p.start < section.end)
+        passages = tuple(p for p in shelf.passages if part.start <= p.start < part.end)
         passages = passages[: family.context.passages[1]]
         if not passages or sum(len(p.text) for p in passages) > family.context.max_chars:
             continue
@@ -250,10 +250,10 @@ def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
                     told.append(view | {"when": time_words(now, doc, loc), "direction": "alone"})
                 else:
                     told.append(_movement(work, shelf, now, before, passages, loc))
-            says[loc] = {"items": told, "section": bare_title(section.title)}
+            says[loc] = {"items": told, "section": bare_title(part.title)}
         yield Piece(
             passages=passages,
-            lineage=(section.start,),
+            lineage=(part.start,),
             says=says,
             evidence=tuple(dict.fromkeys(evidence_of(doc, f) for f in used)),
             facts=tuple(used),

@@ -24,6 +24,7 @@ words with digits and month names are blank. Names are not blanked: we do not gu
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from typing import Any, Literal
 
 import numpy as np
@@ -78,7 +79,8 @@ class Dedupe(Decision):
     Duplicates form clusters (connected components of the pairs). One row of a cluster stays: of
     documents and passages the longest, then the newest, then the one with the smallest id; of
     tasks one that a refusal has as its twin, then the smallest id. The others are dropped because
-    of it, with their own exact similarity to it (in a chain, this may be below the threshold).
+    of it, with their own exact similarity to it. In a chain (a note copied forward from visit to
+    visit) this may be below the threshold; with `linkage: direct` such a row stays.
 
     Verdicts: `keep` or `drop`; reasons `exact_duplicate`, `near_duplicate`, `template_cap` and
     `twin_dropped` (a refusal whose answerable twin leaves goes with it). They depend on the rows
@@ -100,6 +102,9 @@ class Dedupe(Decision):
     """Length of the MinHash signatures by which pairs are sought."""
     words: int = Field(default=5, ge=1, le=32)
     """Words (CJK: characters) per shingle."""
+    linkage: Literal["cluster", "direct"] = "cluster"
+    """`cluster`: one row of a cluster stays; `direct`: a row leaves only if it is itself a
+    duplicate of a row that stays."""
     max_per_template: int | None = Field(default=None, ge=1)
     """Most rows of one kind, split and skeleton that stay; none: no cap."""
 
@@ -120,7 +125,7 @@ class Dedupe(Decision):
             texts = _column(batch, "text")
         if "published" in batch.column_names:
             columns["published"] = pc.fill_null(_column(batch, "published"), "")
-        reading = read(texts, words=self.words)
+        reading = read(texts, words=self.words, skeletons=self.max_per_template is not None)
         columns |= {
             "length": pc.cast(pc.utf8_length(pc.fill_null(texts, "")), pa.int64()),
             "digest": pa.array(reading.shingles.digests),
@@ -169,11 +174,12 @@ class Dedupe(Decision):
             within=rows.places[chosen],
             permutations=self.permutations,
         )
-        kept = rows.alike_in_numbers(chosen, pairs)
-        labels = components(len(chosen), pairs.array()[kept])
-        for members in _groups(labels):
-            if len(members) > 1:
+        edges = pairs.array()[rows.alike_in_numbers(chosen, pairs)]
+        for members in _groups(components(len(chosen), edges)):
+            if len(members) > 1 and self.linkage == "cluster":
                 rows.keep_best(chosen[members])
+        if self.linkage == "direct":
+            rows.keep_independent(chosen[edges])
         if self.max_per_template is not None:
             left = chosen[rows.reason[chosen] == ""]
             for members in _groups(rows.templates(left)):
@@ -273,6 +279,31 @@ class _Rows:
             if row != best:
                 same = self.shingles.digests[row] == self.shingles.digests[best]
                 self.drop(row, "exact_duplicate" if same else "near_duplicate", best)
+
+    def keep_independent(self, edges: I64) -> None:
+        """Go through the rows from the best on; each one that is left drops its own duplicates."""
+        twin_words: dict[int, set[int]] = defaultdict(set)
+        near: dict[int, set[int]] = defaultdict(set)
+        digests = self.shingles.digests
+        for left, right in edges.tolist():
+            a, b = int(digests[left]), int(digests[right])
+            twin_words[a].add(left)
+            twin_words[b].add(right)
+            near[a].add(b)
+            near[b].add(a)
+        rows = np.unique(edges)
+        for row in rows[np.argsort(self.rank[rows])].tolist():
+            if not self.reason[row]:
+                self._drop_repeats_of(row, twin_words, near)
+
+    def _drop_repeats_of(
+        self, best: int, alike: dict[int, set[int]], near: dict[int, set[int]]
+    ) -> None:
+        own = int(self.shingles.digests[best])
+        for digest in sorted({own, *near[own]}):
+            for row in sorted(alike[digest]):
+                if row != best and not self.reason[row] and self.places[row] == self.places[best]:
+                    self.drop(row, "exact_duplicate" if digest == own else "near_duplicate", best)
 
     def cap(self, members: I64, limit: int) -> None:
         """Drop what exceeds the limit; which rows stay is decided by a hash of their ids."""
