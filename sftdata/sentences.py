@@ -17,8 +17,8 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U000200
 _CJK_CHAR = re.compile(f"[{CJK}]")
 _CLOSERS = "\"'”’」』）)】》\\]"
 _STOP = re.compile(
-    f"(?P<zh>(?:[。！？；｡]+|……+(?=[{_CLOSERS}]))[{_CLOSERS}]*)"
-    f"|(?P<mark>[.!?]+[{_CLOSERS}]*)(?=\\s+\\S|\\s*$|[{CJK}“「『])"
+    f"(?P<zh>(?:[。！？；｡]++|(?<!…)……++(?=[{_CLOSERS}]))[{_CLOSERS}]*)"
+    f"|(?P<mark>(?<![.!?])[.!?]++[{_CLOSERS}]*)(?=\\s+\\S|\\s*$|[{CJK}“「『])"
 )
 _BULLET = re.compile(
     r"[ \t]*(?:[-*•·▪◦●■○–—o][ \t]|[☐☒☑]|\|"

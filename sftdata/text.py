@@ -113,7 +113,10 @@ def _regions(text: str, sections: Iterable[Titled], min_chars: int) -> Iterator[
     start = 0
     for border in [*sorted(inside), len(text)]:
         line_start = text.rfind("\n", start, border) + 1 or start
-        in_row = border < len(text) and text[line_start:border].lstrip()[:1] == "|"
+        in_row = (
+            border < len(text)
+            and text[line_start : min(border, line_start + 80)].lstrip()[:1] == "|"
+        )
         span = None if in_row else trim(text, start, border)
         if span is None or (_length(span) < min_chars and border < len(text)):
             continue

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -283,6 +284,39 @@ def test_any_text_can_be_read(text: str) -> None:
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     assert all(text[m.start : m.end] == m.raw for m in [*found])
     find_dates(text)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "1",
+        "1,111",
+        "1.",
+        "1-",
+        "(",
+        "$ ",
+        "| (5 ",
+        "May ",
+        "一二三万",
+        "a@",
+        "http://",
+        "2024-",
+        "2024年",
+        "-",
+        "%",
+    ],
+)
+def test_reading_time_grows_linearly(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        started = time.perf_counter()
+        find_numbers(text)
+        return time.perf_counter() - started
+
+    seconds(1000)
+    small = max(min(seconds(10_000) for _ in range(3)), 0.002)
+    assert seconds(80_000) / small < 8 * 4
 
 
 @pytest.mark.real_data

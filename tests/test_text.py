@@ -110,8 +110,7 @@ def test_every_character_is_in_one_passage(
 ) -> None:
     borders = sorted(min(c, len(text)) for c in cuts)
     sections = [
-        Section(title="", kind="", level=1, start=a, end=b)
-        for a, b in itertools.pairwise(borders)
+        Section(title="", kind="", level=1, start=a, end=b) for a, b in itertools.pairwise(borders)
     ]
     spans = passages(text, sections, max_chars=max_chars, min_chars=min_chars)
     check_cover(text, spans)
@@ -151,7 +150,8 @@ def test_passages_end_at_section_borders() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["Net sales of Apple Inc. rose 3.5% in the U.S. market. ", "净利润增长。", "| a | 1 |\n", "Heading\n", "x", "a\n\n", "1. ", "“”"],
+    ["Net sales of Apple Inc. rose 3.5% in the U.S. market. ", "净利润增长。", "| a | 1 |\n", "Heading\n",
+     "x", "a\n\n", "1. ", "“”", ".", "…", "?”", " ", "A.", "\n"],
 )  # fmt: skip
 def test_time_grows_linearly(unit: str) -> None:
     def seconds(size: int) -> float:
@@ -163,7 +163,7 @@ def test_time_grows_linearly(unit: str) -> None:
 
     seconds(10_000)
     small = max(min(seconds(50_000) for _ in range(3)), 0.002)
-    assert seconds(400_000) / small < 8 * 5
+    assert seconds(400_000) / small < 8 * 4
 
 
 @given(st.text())
