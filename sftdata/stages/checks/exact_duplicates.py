@@ -24,7 +24,7 @@ class ExactDuplicatesCheck(Part):
     name: ClassVar[str] = "exact_duplicates"
     title: ClassVar[str] = "No copied samples"
     question: ClassVar[str] = "Does the same sample, or the same prompt, stand in the data twice?"
-    fault: ClassVar[str] = "copied samples"
+    fault: ClassVar[str] = "copied samples or prompts"
     why: ClassVar[str] = (
         "A test sample that stands in train measures memory. A sample that is there twice in "
         "train counts twice in the loss."
