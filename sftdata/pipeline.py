@@ -1,8 +1,10 @@
 """The story of a build, top to bottom.
 
-    documents   read → dedupe → link → split
-    samples     generate → verify → dedupe → balance → purge → render
-    dataset     write → audit → card, manifest
+```
+documents   read → dedupe → link → split
+samples     generate → verify → dedupe → purge → balance → render
+dataset     write → audit → card, manifest
+```
 """
 
 from __future__ import annotations
@@ -24,12 +26,11 @@ from sftdata.reporting.html import html_report
 from sftdata.result import BuildResult
 from sftdata.run import Progress, Run
 from sftdata.stages.decisions.checked import Checked
-from sftdata.stages.decisions.dedupe import Dedupe
 from sftdata.stages.generate import CutPassages, Generate, PickForPool, store
 from sftdata.stages.verify import Verify
 from sftdata.types import SAMPLES
 
-__all__ = ["build", "preview_samples"]
+__all__ = ["build"]
 
 
 def build(
@@ -87,8 +88,8 @@ def make_samples(run: Run, documents: Any) -> Any:
     samples = run.drop(samples, Checked(), "checked")
     if config.dedupe.tasks:
         samples = run.drop(samples, run.dedupe("task"), "dedupe_tasks")
-    samples = run.drop(samples, config.balance, "balance")
     samples = run.drop(samples, config.purge, "purge")
+    samples = run.drop(samples, config.balance, "balance")
     samples = run.map(samples, config.template, "render")
     return run.drop(samples, Checked(over_length=config.template.over_length), "fit")
 

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from sftdata.chance import fraction, rank, shuffled
+from sftdata.families.display import display_title
 from sftdata.families.draft import (
     Draft,
     Work,
@@ -220,7 +221,7 @@ def values(
     name = case.entity or entity_name(shelf.doc)
     given: dict[str, Any] = {
         "entity": spaced(name, locale),
-        "title": shelf.doc.title,
+        "title": display_title(shelf.doc),
         "fact": views[0],
         "facts": views,
         "variant": rank(work.seed, family.id, shelf.doc.document_id, case.lineage, "variant"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sftdata.families.display import display_title
 from sftdata.families.draft import Work
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.grounding.numbers import ungrounded_numbers
@@ -69,7 +70,7 @@ def _body(
         document_id=shelf.doc.document_id,
         start=head.start,
         end=head.start + len(text),
-        heading=f"{shelf.doc.title} — {section.title}",
+        heading=f"{display_title(shelf.doc)} — {section.title}",
         text=text,
     )
     return head, passage
@@ -143,7 +144,7 @@ def _whole(shelf: Shelf, section: Section) -> PassageText:
         document_id=shelf.doc.document_id,
         start=section.start,
         end=section.start + len(text),
-        heading=shelf.doc.title,
+        heading=display_title(shelf.doc),
         text=text,
     )
 

@@ -54,6 +54,8 @@ def printed(fact: Fact) -> str:
     `1.40` stays `1.40`; a number in words, or a dash for nothing, is written in digits.
     """
     assert fact.number is not None
+    if not fact.number:
+        return "0"
     as_printed = fact.as_reported.replace(",", "").strip()
     sign = "-" if fact.number < 0 else ""
     if _DIGITS.fullmatch(as_printed):

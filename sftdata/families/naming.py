@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from sftdata.families.display import spoken_name
 from sftdata.families.draft import evidence_of
 from sftdata.families.family import Term
 from sftdata.text import normalise
@@ -16,33 +17,12 @@ __all__ = [
     "is_named",
     "listed",
     "spaced",
-    "spoken_name",
 ]
 
 
 def entity_name(doc: Document) -> str:
     """Return how people name whom the document is about."""
     return doc.meta("entity_name") or spoken_name(next(iter(doc.key_values("company_name")), ""))
-
-
-def spoken_name(name: str) -> str:
-    """Return a registrant's name as people write it, when the register shouts it.
-
-    >>> spoken_name("AMAZON.COM, INC."), spoken_name("AT&T INC."), spoken_name("Apple Inc.")
-    ('Amazon.com, Inc.', 'AT&T Inc.', 'Apple Inc.')
-    """
-    if not name.isupper():
-        return name
-    words: list[str] = []
-    for word in name.split():
-        bare = word.strip(".,()")
-        if bare in ("OF", "AND", "THE", "FOR") and words:
-            words.append(word.lower())
-        elif "&" in word or len(bare) == 1 or (len(bare) <= 4 and not set(bare) & set("AEIOU")):
-            words.append(word)
-        else:
-            words.append(word.capitalize())
-    return " ".join(words)
 
 
 def spaced(name: str, locale: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sftdata.chance import fraction, rank, shuffled
+from sftdata.families.display import display_title
 from sftdata.families.family import Context
 from sftdata.text import passages as cut_passages
 from sftdata.types import Document, Fact, Section
@@ -80,7 +81,8 @@ class Shelf:
     def _passage(self, start: int, end: int) -> PassageText:
         doc = self.doc
         section = self.section_at(start, end)
-        heading = f"{doc.title} — {section.title}" if section and section.title else doc.title
+        title = display_title(doc)
+        heading = f"{title} — {section.title}" if section and section.title else title
         return PassageText(
             document_id=doc.document_id,
             start=start,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sftdata.chance import shuffled
+from sftdata.families.display import display_title
 from sftdata.families.draft import Draft, Work, evidence_of, fact_key, pick, to_sample
 from sftdata.families.family import FieldSource
 from sftdata.families.figures import printed
@@ -36,7 +38,7 @@ def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
         lineage = (*seed, passages[0].start)
         locale = work.locale(*lineage)
         source, phrasing = pick(family.questions[locale], locale, *lineage)
-        question = fill(source, locale, f"{family.id}: questions", title=doc.title)
+        question = fill(source, locale, f"{family.id}: questions", title=display_title(doc))
         yield to_sample(
             Draft(
                 work=work,
@@ -59,7 +61,8 @@ def _passage_of(shelf: Shelf, section: Section) -> PassageText:
     text = doc.text[section.start : section.end]
     start = section.start + len(text) - len(text.lstrip())
     end = start + len(text.strip())
-    heading = f"{doc.title} — {section.title}" if section.title else doc.title
+    title = display_title(doc)
+    heading = f"{title} — {section.title}" if section.title else title
     return PassageText(
         document_id=doc.document_id, start=start, end=end, heading=heading, text=text.strip()
     )
@@ -145,6 +148,8 @@ def taken(fact: Fact, take: str) -> str | None:
     if kind == "displayed":
         return printed(fact) if fact.number is not None else fact.value
     if kind == "display_unit":
+        if fact.unit == "pure":
+            return "percent" if fact.scale == -2 else None
         scale = _SCALES.get(fact.scale, "")
         return f"{fact.unit or ''} {scale}".strip() or None
     if kind == "concept":
@@ -184,11 +189,28 @@ def _table(work: Work, shelf: Shelf) -> Iterator[Found]:
         for fact in facts:
             if fact.row_start is not None and fact.label:
                 lines.setdefault(fact.row_start, []).append(fact)
+        if len({f.attribute("table_start") for f in facts}) != 1 or _untagged(passage, lines):
+            continue
         columns = list(dict.fromkeys(f.attribute("column") for f in facts))
         rows = [_line(shelf, line, columns) for line in lines.values()]
         complete = [row for row in rows if row is not None]
         if len(complete) == len(rows) and spec.least <= len(rows) <= spec.most:
             yield (passage,), {"columns": columns, "rows": complete}, facts
+
+
+_CELL_NUMBER = re.compile(r"\|[^|]*?\d[\d,.]*\)?%?\s*(?=\|)")
+
+
+def _untagged(passage: PassageText, lines: dict[int, list[Fact]]) -> bool:
+    """Return whether a row of figures between the first and the last tagged row has no tag."""
+    place = passage.start
+    for line in passage.text.split("\n"):
+        inside = min(lines) <= place <= max(lines)
+        cells = line.split("|", 2)[-1]
+        if inside and place not in lines and line.startswith("|") and _CELL_NUMBER.search(cells):
+            return True
+        place += len(line) + 1
+    return False
 
 
 def _line(shelf: Shelf, line: Sequence[Fact], columns: Sequence[str]) -> dict[str, Any] | None:

@@ -19,9 +19,10 @@ from typing import Any
 
 from sftdata.chance import choose, rank, shuffled
 from sftdata.families.cases import Case, answered, asked, cases, gold, usable, values
+from sftdata.families.display import display_title, spoken_name
 from sftdata.families.draft import Draft, Work, cited_answer, evidence_of, pick, to_sample
 from sftdata.families.family import Premise, Term
-from sftdata.families.naming import bare_title, entity_name, listed, spaced, spoken_name
+from sftdata.families.naming import bare_title, entity_name, listed, spaced
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.families.wording import fill, time_words
 from sftdata.grounding.absence import Asked, prove_absent
@@ -172,7 +173,9 @@ def _remove(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
 def _headings(passages: Sequence[PassageText], shelf: Shelf) -> list[str]:
     """Return what the passages are about: the titles of their sections."""
     mine = [p for p in passages if p.document_id == shelf.doc.document_id]
-    titles = [bare_title(p.heading.removeprefix(shelf.doc.title).lstrip(" —")) for p in mine]
+    titles = [
+        bare_title(p.heading.removeprefix(display_title(shelf.doc)).lstrip(" —")) for p in mine
+    ]
     return list(dict.fromkeys(f"“{t}”" for t in titles if t))[:4]
 
 
@@ -278,10 +281,14 @@ def _absent(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
     words = work.base.words
     mine = words.term(case.facts[0])
     present = {f.name for f in shelf.doc.facts}
+    known = {label for n in present if n in words.terms for label in words.terms[n].labels()}
     near = [
         (name, term)
         for name, term in words.terms.items()
-        if name not in present and mine and (term.nature, term.topic) == (mine.nature, mine.topic)
+        if mine
+        and name not in present
+        and (term.nature, term.topic) == (mine.nature, mine.topic)
+        and known.isdisjoint(term.labels())
     ]
     for name, term in shuffled(near, *seed, "term", key=lambda pair: pair[0])[:6]:
         negative = _without(work, shelf, case, twin, name, term)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sftdata.chance import rank, shuffled
 from sftdata.families.cases import usable
+from sftdata.families.display import display_title
 from sftdata.families.draft import Draft, Work, cite, evidence_of, fact_key, pick, to_sample
 from sftdata.families.excerpts import Piece, outline, section
 from sftdata.families.figures import change, like_before, newest, quotient
@@ -38,7 +39,7 @@ def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
         source, phrasing = pick(family.questions[locale], locale, *seed, *piece.lineage)
         says = {
             "entity": spaced(entity_name(doc), locale),
-            "title": doc.title,
+            "title": display_title(doc),
             **piece.says.get(locale, {}),
         }
         question = fill(source, locale, f"{family.id}: questions", **says)
@@ -205,7 +206,11 @@ def _record(work: Work, shelf: Shelf) -> Iterator[Piece]:
     if not all(roles.get(role) for role in family.required_roles):
         return
     whole = PassageText(
-        document_id=doc.document_id, start=0, end=len(doc.text), heading=doc.title, text=doc.text
+        document_id=doc.document_id,
+        start=0,
+        end=len(doc.text),
+        heading=display_title(doc),
+        text=doc.text,
     )
     says = {
         loc: {
