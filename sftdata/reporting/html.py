@@ -121,8 +121,8 @@ def _charts(report: AuditReport, splits: list[str]) -> list[Chart]:
     totals = report.totals
     drawn = [
         leakage_bars(report.leakage),
-        group_picture(totals.largest_groups, splits, totals.groups or 0),
         composition(totals.kind_by_split or {"all": totals.by_split}, splits),
+        group_picture(totals.largest_groups, splits, totals.groups or 0),
     ]
     drawn += [histogram(h, splits) for check in report.checks for h in check.histograms]
     return [chart for chart in drawn if chart is not None]
