@@ -1,0 +1,61 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each makes its own environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+EXAMPLES := $(patsubst examples/%/config.yaml,%,$(wildcard examples/*/config.yaml))
+NOTEBOOKS := $(wildcard examples/*/*.ipynb)
+FAST := not slow and not gpu and not ray
+# Commands of the project run with the environment's programs first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint reference notebooks clean
+
+help:  ## Show these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.base  ## Build the datasets of examples/ and say where the reports are
+	@set -e; for name in $(EXAMPLES); do \
+	  echo; echo "== examples/$$name"; \
+	  sftdata build examples/$$name/config.yaml --out examples/$$name/out; \
+	done; echo; echo "Open these in a browser:"; \
+	for name in $(EXAMPLES); do echo "  $(CURDIR)/examples/$$name/out/audit/report.html"; done
+
+test: $(VENV)/.dev  ## Run the fast tests
+	$(BIN)/pytest --doctest-modules sftdata tests -m "$(FAST)"
+
+check: lint demo notebooks  ## Everything: lint, types, all tests, docs, examples, notebooks
+	$(BIN)/pytest --doctest-modules sftdata tests -m "not gpu and not ray"
+
+lint: $(VENV)/.dev  ## Style, types and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+notebooks: $(VENV)/.dev demo  ## Run the notebooks of examples/
+	@set -e; for book in $(NOTEBOOKS); do \
+	  echo "== $$book"; $(BIN)/jupyter-execute --timeout=600 $$book; \
+	done
+
+reference: $(VENV)/.dev  ## Write docs/cli.md, docs/config.md and the generated part of docs/families.md
+	$(BIN)/python docs/reference.py
+	$(BIN)/python -m sftdata schemas write
+
+clean:  ## Remove what builds and tests leave behind, the environment included
+	rm -rf $(VENV) dist build examples/*/out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.base
