@@ -151,25 +151,35 @@ def test_boilerplate_of_many_groups_is_no_leak(judge, clean):
     assert report.check("near_contexts").metrics["boilerplate_paragraphs"] >= 1
 
 
-def test_text_shared_by_two_sources_warns_and_does_not_block(judge, clean):
+@pytest.mark.parametrize("rests", [True, False])
+def test_text_shared_by_two_sources_warns_only_if_an_answer_rests_on_it(judge, clean, rests):
     documents, samples = clean
     legal = (
         "Indicate by check mark whether the registrant is a shell company as defined in rule twelve. "
         * 2
-    )
+    ).strip()
     held, victim = of(samples, "test")[0], of(samples, "train")[0]
     owners = {held.document_ids[0], victim.document_ids[0]}
     sources = [
-        replace(d, text=d.text + "\n\n" + legal.strip()) if d.document_id in owners else d
+        replace(d, text=d.text + "\n\n" + legal) if d.document_id in owners else d
         for d in documents
     ]
-    both = [
-        with_user(s, legal.strip() + "\n\n" + user(s)) if s in (held, victim) else s
-        for s in samples
-    ]
+    both = []
+    for sample in samples:
+        if sample in (held, victim):
+            sample = with_user(sample, legal + "\n\n" + user(sample))
+        if rests and sample.sample_id == held.sample_id:
+            text = next(d.text for d in sources if d.document_id == held.document_ids[0])
+            start = text.index(legal)
+            quote = Evidence(
+                document_id=held.document_ids[0], start=start, end=len(text), quote=legal
+            )
+            sample = replace(sample, evidence=(*sample.evidence, quote))
+        both.append(sample)
     report = judge(sources, both)
-    assert report.verdict == "warnings"
-    assert {held.sample_id, victim.sample_id} <= named(report, "near_contexts", "warning")
+    assert report.verdict == ("warnings" if rests else "clean")
+    severity = "warning" if rests else "info"
+    assert {held.sample_id, victim.sample_id} <= named(report, "near_contexts", severity)
 
 
 @pytest.mark.parametrize("shift", [-3, 1])

@@ -40,8 +40,9 @@ class NearContextsCheck(Part):
     """Compares the paragraphs of prompts across splits, exact and near.
 
     Legal boilerplate is told apart in two ways: its words stand in many groups, or (where the
-    lineage of a build is at hand) it stands in the train row's own documents. The second is a
-    warning, unless most of a held-out prompt is such text.
+    lineage of a build is at hand) it stands in the own documents of both sides. The second is an
+    error where most of a held-out prompt is such text, a warning where a held-out answer rests on
+    it, and otherwise only told: a shared phrase of a cover page gives nothing away.
     """
 
     name: ClassVar[str] = "near_contexts"
@@ -138,6 +139,8 @@ class NearContextsCheck(Part):
         )
         mild = own and not heavy.intersection(found.held_rows.tolist())
         severity = "warning" if mild or first != data.train else "error"
+        if mild and not _rests_on(data, found.held_rows, texts[1]):
+            severity = "info"
         source = " (it stands in the sources of both)" if own else ""
         return Finding.of(
             self.name,
@@ -165,6 +168,14 @@ def _covered(data: AuditData, split: str, shared: list[_Shared], limit: float) -
     seen = np.bincount(chunks.rows, weights=sizes * known, minlength=data.rows)
     rows = np.flatnonzero((seen >= limit * total) & (total > 0))
     return set(rows[data.split_of[rows] == split].tolist())
+
+
+def _rests_on(data: AuditData, rows: I64, text: str) -> bool:
+    """Return whether an answer of these rows has its evidence in the text (unknown: yes)."""
+    if not data.has("evidence"):
+        return True
+    quotes = (e for row in rows.tolist() for e in data.array("evidence")[row].as_py() or ())
+    return any(" ".join(e["quote"].split()) in " ".join(text.split()) for e in quotes)
 
 
 def _own_documents(data: AuditData) -> dict[str, tuple[str, str, str]]:
