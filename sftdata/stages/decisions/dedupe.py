@@ -154,7 +154,7 @@ class Dedupe(Decision):
         Raises:
             ContractError: an id stands twice.
         """
-        rows = _Rows(keys.sort_by("id"), self.grain == "task", self.threshold)
+        rows = _Rows(_by_id(keys), self.grain == "task", self.threshold)
         twins = rows.twins
         self._settle(rows, np.flatnonzero(twins == _ALONE))
         paired = np.flatnonzero(twins != _ALONE)
@@ -200,7 +200,7 @@ class _Rows:
         self.ids: list[str] = keys["id"].to_pylist()
         if len(set(self.ids)) < len(self.ids):
             raise ContractError("dedupe: an id stands twice among the rows")
-        self.keys = keys
+        self.keys = keys.drop_columns(["shingles", "numbers"])
         self.tasks = tasks
         self.threshold = threshold
         self.shingles = _shingles(keys, "shingles", "digest")
@@ -371,12 +371,22 @@ def _keys_table(columns: dict[str, Any], rows: int) -> pa.Table:
     return pa.table(arrays, schema=KEYS)
 
 
+def _by_id(keys: pa.Table) -> pa.Table:
+    """Sort by id; without a copy where the rows are sorted already."""
+    order = pc.sort_indices(keys["id"]).to_numpy()
+    return keys if (order[1:] > order[:-1]).all() else keys.take(order)
+
+
 def _shingles(keys: pa.Table, name: str, digest: str) -> Shingles:
-    """Take shingles out of the table again."""
-    lists = _column(keys, name)
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    hashes = (
-        lists.values.to_numpy()[offsets[0] : offsets[-1]] if len(lists) else np.empty(0, np.uint32)
-    )
+    """Take shingles out of the table again, a chunk at a time: they are most of its memory."""
+    chunks = keys.column(name).chunks
+    sizes = np.concatenate([[0], *(np.diff(c.offsets.to_numpy()) for c in chunks)])
+    offsets = np.cumsum(sizes, dtype=np.int64)
+    hashes = np.empty(int(offsets[-1]), dtype=np.uint32)
+    end = 0
+    for chunk in chunks:
+        values = chunk.flatten().to_numpy()
+        hashes[end : end + len(values)] = values
+        end += len(values)
     words = _column(keys, "words").to_numpy()
-    return Shingles(offsets - offsets[0], hashes, _column(keys, digest).to_numpy(), words)
+    return Shingles(offsets, hashes, _column(keys, digest).to_numpy(), words)
