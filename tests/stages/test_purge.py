@@ -159,9 +159,10 @@ def test_boilerplate_of_many_groups_is_reported_and_stays(field):
 
 
 def test_boilerplate_does_not_hide_a_leak_in_the_same_sample():
-    notice, leak = prose("audit"), prose("leak")
+    notice, leak = prose("audit"), prose("leak", 80)
+    nearly = leak.replace(leak.split()[3], "changed")
     rows = [sample(f"t{i}", "train", f"g{i}", passages=[notice]) for i in range(5)]
-    bad = sample("x", "train", "g9", passages=[notice, leak])
+    bad = sample("x", "train", "g9", passages=[notice, nearly])
     found = verdicts(*rows, bad, sample("h", "test", "held", passages=[leak, notice]))
     assert found["x"]["reason"] == "near_held_out_context"
     assert {found[f"t{i}"]["reason"] for i in range(5)} == {"boilerplate"}
