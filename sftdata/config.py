@@ -9,7 +9,7 @@ import difflib
 import fnmatch
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
@@ -89,6 +89,9 @@ class DedupeConfig(Part):
     """Jaccard similarity of 5-word (or, for Chinese, character) shingles from which two texts
     are the same."""
     permutations: int = Field(default=128, ge=16, le=1024)
+    linkage: Literal["direct", "cluster"] = "direct"
+    """`direct`: a dropped text is itself this similar to the one that stays; `cluster`: chains of
+    similar texts count as one."""
     documents: bool = True
     passages: bool = True
     tasks: bool = True

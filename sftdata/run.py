@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +16,6 @@ import pyarrow.compute as pc
 from sftdata import registry
 from sftdata.config import BuildConfig, Files
 from sftdata.errors import ConfigError
-from sftdata.families.load import digest_files, load_families
 from sftdata.output import DUPLICATES, VERDICTS_KEPT, Lineage
 from sftdata.part import Decision, Stage
 from sftdata.report import AuditReport, DataFile, RunStep
@@ -49,7 +47,7 @@ class Run:
         self._rejects: pa.Table | None = None
         engine = registry.engines.get(config.engine.use)
         more = {"workers": config.engine.workers} if config.engine.use == "local" else {}
-        self._engine = engine(work, _code(config), progress=progress, **more)
+        self._engine = engine(work, _code(), progress=progress, **more)
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +78,16 @@ class Run:
             tables.append(found.filter(new))
             seen.update(found.column("path").to_pylist())
         table = pa.concat_tables([FILES.empty_table(), *tables])
-        return table.sort_by("path")
+        return self._without_output(table).sort_by("path")
+
+    def _without_output(self, files: pa.Table) -> pa.Table:
+        """Leave out what an earlier build wrote, where the output lies among the documents."""
+        root, out = self.config.root.resolve(), self.work.parent.resolve()
+        if not out.is_relative_to(root):
+            return files
+        paths = files.column("path").to_pylist()
+        mine = [(root / path).is_relative_to(out) for path in paths]
+        return files.filter(pa.array([not m for m in mine], pa.bool_()))
 
     def read(self, files: pa.Table) -> Any:
         """Read files into documents with ids that are unique in this run."""
@@ -167,6 +174,7 @@ class Run:
             grain=grain,
             threshold=config.threshold,
             permutations=config.permutations,
+            linkage=config.linkage,
             max_per_template=config.max_per_template if grain == "task" else None,
         )
 
@@ -283,12 +291,9 @@ class Run:
         )
 
 
-def _code(config: BuildConfig) -> str:
-    """Return a digest of the code and the families that a run depends on."""
-    families = digest_files(load_families(config.family_paths).values())
-    digest = hashlib.sha256(
-        code_digest(Path(str(package_files("sftdata"))), folder("schemas")).encode()
-    )
-    for path in families:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def _code() -> str:
+    """Return a digest of the code that every step depends on; families and templates have theirs.
+
+    A changed family makes samples anew and leaves the documents that were read as they are.
+    """
+    return code_digest(Path(str(package_files("sftdata"))), folder("schemas"))
