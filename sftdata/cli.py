@@ -107,7 +107,7 @@ def validate(config: Config, overrides: Overrides = [], as_json: AsJson = False)
 @app.command()
 def preview(
     config: Config,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 5,
+    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many samples.")] = 5,
     family: Annotated[str, typer.Option(metavar="ID", help="Only samples of this family.")] = "",
     full: Annotated[bool, typer.Option("--full", help="Fold nothing.")] = False,
     overrides: Overrides = [],  # noqa: B006
@@ -171,15 +171,14 @@ def audit(
     ] = None,
     splits: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME=FILE[,…]", help="One file per split: train=a.jsonl,test=b.jsonl"
-        ),
+        typer.Option(metavar="NAME=FILE[,…]", help="Files by split: train=a.jsonl,test=b.jsonl"),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")
     ] = None,
     fail_on: Annotated[
-        Literal["error", "warning"], typer.Option(help="What makes the exit code 1.")
+        Literal["error", "warning"],
+        typer.Option(metavar="LEVEL", help="What makes the exit code 1: error or warning."),
     ] = "error",
     excerpts: Annotated[
         bool, typer.Option(help="Whether findings may show excerpts of samples.")
@@ -242,11 +241,11 @@ def families_show(
 def families_check(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="A family, a domain or a folder of them; else all."),
+        typer.Argument(metavar="DIR", help="A family, a domain or a folder of them; else all."),
     ] = None,
     update: Annotated[
         bool,
-        typer.Option("--update", help="Write what is made now; read the diff before you commit."),
+        typer.Option("--update", help="Write what is made now, for you to read as a diff."),
     ] = False,
     folders: Folders = [],  # noqa: B006
     as_json: AsJson = False,
@@ -267,7 +266,7 @@ def families_check(
 @schemas_app.command("write")
 def schemas_write(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="By default `schemas/` of sftdata.")
+        Path | None, typer.Argument(metavar="DIR", help="By default `schemas/` of sftdata.")
     ] = None,
 ) -> None:
     """Write the JSON Schemas of documents, samples, configuration, families and reports."""
@@ -281,7 +280,7 @@ def schemas_write(
 @schemas_app.command("check")
 def schemas_check(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="By default `schemas/` of sftdata.")
+        Path | None, typer.Argument(metavar="DIR", help="By default `schemas/` of sftdata.")
     ] = None,
 ) -> None:
     """Compare the published schemas with the code. Exit code 1: one has drifted."""

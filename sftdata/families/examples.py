@@ -57,11 +57,14 @@ class ExampleFact(Part):
     label: str = ""
     """What the document calls it; by default the first cell of the table row."""
     kind: str = "numeric"
+    """`numeric`, `text`, `date`, `boolean`, `code`, `text_block`."""
     unit: str | None = None
+    """`USD`, `USD/shares`, `mg/dL`."""
     scale: int = 0
     """For numbers whose `value` is not given: power of ten of the printed digits."""
     decimals: Text | None = None
     period: Text | None = None
+    """`2024-01-01/2024-12-31` (duration) or `2024-12-31` (instant)."""
     dimensions: Named = Field(default_factory=dict)
     """Axis → member."""
     attributes: Named = Field(default_factory=dict)
@@ -74,8 +77,10 @@ class ExampleSection(Part):
     """A section of a written-out document."""
 
     kind: str
+    """Standard name: `item_7`, `statement_income`, `medications`."""
     title: str
     level: int = 1
+    """1 is the highest."""
     begins: str = ""
     """The words it begins with; by default its title."""
     ends: str = ""
@@ -86,7 +91,9 @@ class ExampleDocument(Part):
     """A document: a `file` beside `examples.yaml` with its `reader`, or written out."""
 
     file: str = ""
+    """A document in the family's folder, read as in a build; nothing else but `reader` and `pick`."""
     reader: str = ""
+    """Name of the file's reader: `ixbrl`, `fhir`, `notes`."""
     pick: str = ""
     """Which document of the file, by id; empty: the first."""
     id: str = "example"
@@ -95,16 +102,23 @@ class ExampleDocument(Part):
     kind: str = ""
     """Document type: `10-K`, `visit_note`."""
     locale: str = "en"
+    """Language of the document."""
     title: str = ""
+    """What stands over its passages in a prompt."""
     published: Text | None = None
+    """ISO date."""
     source: str = ""
     """Where facts come from: `ixbrl`, `fhir`, `note`."""
     entity: Text | None = None
     """Whose facts they are: a CIK, a patient."""
     text_origin: str = "source"
+    """`source`, or `rendered` for text that is written out from structured data."""
     keys: Named = Field(default_factory=dict)
+    """Kind of key → value: `cik`, `company_name`, `patient`."""
     metadata: Named = Field(default_factory=dict)
+    """What a reader would say of it: `entity_name`, `fiscal_year`, `period_end`."""
     text: str = ""
+    """The whole text; tables as lines of `| a | b |`."""
     sections: tuple[ExampleSection, ...] = ()
     facts: tuple[ExampleFact, ...] = ()
 
