@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,8 @@ __all__ = ["EXCERPT", "AuditData", "Chunks", "Divided", "cut_excerpt"]
 
 EXCERPT = 360
 """Characters of a text that a report may show."""
+
+T = TypeVar("T")
 
 _ORDER = ("train", "training", "validation", "valid", "val", "dev", "eval", "test", "holdout")
 
@@ -74,8 +77,9 @@ class AuditData:
     """A dataset as the checks see it.
 
     Columns, all optional but `id`: `split group kind family locale prompt completion question
-    answer answer_schema document_ids context evidence facts twin_of reason_code checks
-    prompt_tokens completion_tokens tokens_estimated over_length`. `prompt` and `completion` are
+    answer answer_schema document_ids context evidence facts twin_of derived_from reason_code
+    domain phrasing published checks prompt_tokens completion_tokens tokens_estimated
+    over_length`. `prompt` and `completion` are
     plain text; system messages, which every row of a family shares, stand apart in `system`.
     """
 
@@ -89,6 +93,16 @@ class AuditData:
     """Why a column is missing, where more can be said than that it is."""
     excerpts: bool = True
     """Whether findings may show short excerpts of samples."""
+    against: Mapping[str, pa.Array] = field(default_factory=dict)
+    """Named evaluation sets: the text of each of their items."""
+    _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` gave the first time: what several checks need is computed once."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        found: T = self._shared[name]
+        return found
 
     @property
     def rows(self) -> int:
@@ -186,13 +200,19 @@ class AuditData:
         """Paragraphs of at least 160 bytes in prompts, each text once.
 
         Why the prompt and not the declared context: the prompt is what is learnt from, and a
-        passage that stands there undeclared leaks all the same.
+        passage that stands there undeclared leaks all the same. A question that stands beside
+        passages is left out: a family words it alike in every split, and it gives nothing away.
         """
         prompts = pc.fill_null(self.array("prompt"), "")
         parts = pc.split_pattern_regex(prompts, r"\n[ \t\r]*\n")
         rows = np.asarray(pc.list_parent_indices(parts), dtype=np.int64)
         flat = pc.utf8_trim_whitespace(pc.list_flatten(parts))
         long = np.asarray(pc.greater_equal(pc.binary_length(flat), 160))
+        if "question" in self.table.column_names:
+            asked = pc.utf8_trim_whitespace(pc.fill_null(self.array("question"), ""))
+            alone = np.asarray(pc.equal(asked, pc.utf8_trim_whitespace(prompts)))
+            question = np.asarray(pc.equal(flat, asked.take(pa.array(rows))))
+            long &= ~question | alone[rows]
         encoded = flat.filter(pa.array(long)).dictionary_encode()
         codes = np.asarray(encoded.indices, dtype=np.int64)
         return Chunks(texts=encoded.dictionary, rows=rows[long], codes=codes)

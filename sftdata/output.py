@@ -6,6 +6,7 @@ The manifest is written last: a folder without one is not a finished build.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +18,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sftdata.errors import ConfigError
-from sftdata.report import DataFile
+from sftdata.report import DataFile, RunManifest
 from sftdata.types import SAMPLES
 
-__all__ = ["Lineage", "claim", "describe", "tool_versions", "write_dataset", "write_lineage"]
+__all__ = [
+    "Lineage",
+    "claim",
+    "clear",
+    "describe",
+    "tool_versions",
+    "write_dataset",
+    "write_lineage",
+]
 
 DUPLICATES: pa.Schema = pa.schema(
     [
@@ -35,6 +44,7 @@ VERDICTS_KEPT: pa.Schema = pa.schema(
     [pa.field(n, pa.string(), nullable=False) for n in ("step", "id", "reason", "because_of")]
 )
 _FOLDERS = ("data", "audit", "lineage")
+_MARK = "# The work folder of an sftdata build; it holds document text.\n*\n"
 _ROWS_PER_FILE = 100_000
 
 
@@ -50,24 +60,46 @@ class Lineage:
 
 
 def claim(out: Path) -> None:
-    """Make sure that a folder may be written to, and take the manifest of an earlier build away.
+    """Make sure that a folder may be written to, and mark it as a build's.
+
+    An earlier build stays as it is until `clear`: one that fails half-way costs nothing.
 
     Raises:
         ConfigError: the folder holds something that no build has made.
     """
     if out.is_file():
         raise ConfigError(f"--out {out}: this is a file; name a folder")
-    ours = {*_FOLDERS, ".work", "README.md", "manifest.json"}
-    strange = sorted(p.name for p in out.iterdir() if p.name not in ours) if out.exists() else []
-    if strange and not (out / "manifest.json").exists():
+    found = sorted(p.name for p in out.iterdir()) if out.exists() else []
+    if found and not _is_build(out):
         raise ConfigError(
-            f"--out {out}: the folder is not empty and not a build ({strange[0]!r} is in it); "
+            f"--out {out}: the folder is not empty and not a build ({found[0]!r} is in it); "
             "name another one"
         )
-    (out / "manifest.json").unlink(missing_ok=True)
+    (out / ".work").mkdir(parents=True, exist_ok=True)
+    (out / ".work" / ".gitignore").write_text(_MARK, encoding="utf-8")
+
+
+def _is_build(out: Path) -> bool:
+    """Return whether a build made this folder: a name such as `data` is no proof of that."""
+    mark, manifest = out / ".work" / ".gitignore", out / "manifest.json"
+    if mark.is_file() and mark.read_bytes() == _MARK.encode():
+        return True
+    try:
+        data = json.loads(manifest.read_bytes()) if manifest.is_file() else None
+    except ValueError:
+        return False
+    return (
+        isinstance(data, dict) and data.get("format") == RunManifest.model_fields["format"].default
+    )
+
+
+def clear(out: Path) -> None:
+    """Take away what an earlier build left, its manifest first."""
+    for name in ("manifest.json", "README.md"):
+        (out / name).unlink(missing_ok=True)
     for name in _FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
+        if (out / name).exists():
+            shutil.rmtree(out / name)
 
 
 def write_dataset(samples: pa.Table, out: Path) -> list[Path]:

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from sftdata.audit import audit
 from sftdata.config import BuildConfig, load_config
-from sftdata.output import claim, describe, tool_versions, write_dataset, write_lineage
+from sftdata.families.load import digest, load_families
+from sftdata.output import claim, clear, describe, tool_versions, write_dataset, write_lineage
 from sftdata.report import RunManifest
 from sftdata.reporting.card import dataset_card
 from sftdata.reporting.html import html_report
@@ -29,6 +30,7 @@ from sftdata.stages.decisions.checked import Checked
 from sftdata.stages.generate import CutPassages, Generate, PickForPool, store
 from sftdata.stages.verify import Verify
 from sftdata.types import SAMPLES
+from sftdata.validation import validate
 
 __all__ = ["build"]
 
@@ -57,7 +59,7 @@ def build(
     """
     settings = load_config(config, overrides)
     target = Path(out) if out is not None else settings.base / "out"
-    settings.chosen_families()
+    validate(settings)
     claim(target)
     with Run(settings, target / ".work", progress) as run:
         files = run.list_files()
@@ -90,7 +92,7 @@ def make_samples(run: Run, documents: Any) -> Any:
         samples = run.drop(samples, run.dedupe("task"), "dedupe_tasks")
     samples = run.drop(samples, config.purge, "purge")
     samples = run.drop(samples, config.balance, "balance")
-    samples = run.map(samples, config.template, "render")
+    samples = run.map(samples, config.template.locked(), "render")
     return run.drop(samples, Checked(over_length=config.template.over_length), "fit")
 
 
@@ -105,9 +107,12 @@ def _generate(run: Run, documents: Any) -> Generate:
     pool = store(
         run.collect(run.map(documents, PickForPool(seed=config.seed), "pool")), run.work, "pool"
     )
+    known, chosen = load_families(config.family_paths), config.chosen_families()
+    bases = [known[f.of] for f in chosen if f.of]
     return Generate(
-        families=tuple(f.id for f in config.chosen_families()),
+        families=tuple(f.id for f in chosen),
         paths=tuple(str(p) for p in config.family_paths),
+        digest=digest({f.id: f for f in (*chosen, *bases)}.values()),
         seed=config.seed,
         locales=config.families.locales,
         pool=pool[0],
@@ -117,13 +122,12 @@ def _generate(run: Run, documents: Any) -> Generate:
     )
 
 
-def publish(
-    run: Run, files: pa.Table, documents: Any, samples: Any, target: Path
-) -> RunManifest:
+def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Path) -> RunManifest:
     """Write dataset and lineage, audit them, and close the build with its manifest."""
     config, table = run.config, run.collect(samples)
     started = time.perf_counter()
     run.require_samples(table)
+    clear(target)
     lineage = run.lineage(documents)
     outputs = write_dataset(table, target) + write_lineage(lineage, target)
     run.note("write", table.num_rows, started)
@@ -132,13 +136,15 @@ def publish(
     folder = target / "audit"
     folder.mkdir()
     (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
-    (folder / "report.html").write_text(html_report(report), encoding="utf-8")
+    page = html_report(report, title=config.card.title or config.name)
+    (folder / "report.html").write_text(page, encoding="utf-8")
     run.note("audit", len(report.checks), started)
     card = target / "README.md"
     card.write_text(dataset_card(run.card_inputs(table, lineage, report)), encoding="utf-8")
     outputs += [card, folder / "report.json", folder / "report.html"]
     manifest = RunManifest(
         config=config.model_dump(mode="json"),
+        template_lock=config.template.lock(),
         versions=tool_versions(),
         inputs=run.inputs(files),
         outputs=describe(outputs, target),

@@ -341,6 +341,8 @@ class RunManifest(_Record):
     format: Literal["sftdata.run/1"] = "sftdata.run/1"
     config: dict[str, JsonValue]
     """The filled configuration, every default written out."""
+    template_lock: str = ""
+    """SHA-256 of chat template, variables and tokenizer files: the same lock, the same tokens."""
     versions: dict[str, str] = Field(default_factory=dict)
     inputs: tuple[DataFile, ...] = ()
     outputs: tuple[DataFile, ...] = ()

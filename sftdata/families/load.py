@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -17,7 +19,7 @@ from sftdata.errors import FamilyError
 from sftdata.families.family import Family, Lexicon
 from sftdata.resources import folder
 
-__all__ = ["digest_files", "family_named", "load_families", "load_family", "search_path"]
+__all__ = ["digest", "family_named", "load_families", "load_family", "search_path"]
 
 _LOCALE = re.compile(r"[a-z]{2}(-[A-Za-z]+)?")
 
@@ -112,14 +114,16 @@ def _lexicon(path: Path, root: Path, name: str) -> Lexicon:
         raise FamilyError(f"{path}/family.yaml: lexicon: a file name, not a path: {name!r}")
     for place in (path, *path.parents):
         if (place / name).is_file():
-            return _read_lexicon(place / name)
+            state = (place / name).stat()
+            return _read_lexicon(place / name, (state.st_size, state.st_mtime_ns))
         if place == root:
             break
     return Lexicon()
 
 
 @cache
-def _read_lexicon(file: Path) -> Lexicon:
+def _read_lexicon(file: Path, state: tuple[int, int]) -> Lexicon:
+    del state  # part of the cache's key only: an edited file is read anew
     try:
         return Lexicon.model_validate(_read_yaml(file))
     except ValidationError as error:
@@ -151,13 +155,19 @@ def _require_templates(family: Family) -> None:
                 raise FamilyError(f"{family.folder}: {locale}/{name}.j2 is missing")
 
 
-def digest_files(families: Iterable[Family]) -> list[Path]:
-    """Return every file that these families were read from, sorted: what a build depends on."""
-    files: set[Path] = set()
-    for family in families:
-        files.update(p for p in family.folder.rglob("*") if p.suffix in (".yaml", ".j2"))
-        for place in family.folder.parents:
-            if (place / family.lexicon).is_file():
-                files.add(place / family.lexicon)
-                break
-    return sorted(files)
+def digest(families: Iterable[Family]) -> str:
+    """Return a SHA-256 of all that these families say: settings, templates and lexicons.
+
+    Contents, not files: a template that a family shares with its domain counts as its own, and
+    its golden examples, which change no sample, do not count.
+    """
+    parts = [
+        (
+            family.id,
+            family.model_dump(mode="json"),
+            family.templates,
+            family.words.model_dump(mode="json"),
+        )
+        for family in sorted(families, key=lambda f: f.id)
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

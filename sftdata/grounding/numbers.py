@@ -27,6 +27,9 @@ _LIST_NUMBER = re.compile(
     r"^[ \t]*(?:#+[ \t]*)?(?:\d{1,2}(?:[.)、．](?!\d)|\.\d{1,2}[ \t])|[(（]\d{1,2}[)）])",
     re.MULTILINE,
 )
+_TIME_LENGTH = re.compile(r"(?<=止)(?:[一二三四五六七八九十]{1,3}|\d{1,2})(?:个月|周)")
+"""The length of a period, told with its last day (`截至2024年6月30日止十二个月`): the day is checked,
+and the length in words counts for nothing in English either (`the twelve months ended`)."""
 _SURE_DIGITS = 3
 """A number with fewer digits matches another scale too easily; then the scale must be said."""
 _SCALE_SAID = {
@@ -112,6 +115,7 @@ def number_uses(output: str, context: str, *, question: str = "") -> list[Number
     [('5', 'derived'), ('12', 'verbatim')]
     """
     plain = _LIST_NUMBER.sub(_blank, _CITATION.sub(_blank, output))
+    plain = _TIME_LENGTH.sub(_blank, plain)
     source, asked = _source(context), _source(question)
     uses = [_date_use(d, plain, source, asked) for d in find_dates(plain)]
     dated = [(u.start, u.end) for u in uses]

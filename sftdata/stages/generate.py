@@ -147,6 +147,8 @@ class Generate(Stage):
     """Ids of the families to use."""
     paths: tuple[str, ...] = ()
     """Folders of users' own families."""
+    digest: str = ""
+    """What the families said when the run began (see `families.load.digest`)."""
     seed: int = 0
     locales: dict[str, dict[str, float]] = Field(
         default_factory=lambda: {"en": {"en": 0.65, "zh": 0.35}, "zh": {"zh": 1.0}}

@@ -21,7 +21,7 @@ from sftdata.errors import ConfigError
 from sftdata.part import Stage
 from sftdata.types import SAMPLES, Check, Message
 
-__all__ = ["NO_SPECIAL_TOKENS", "TEMPLATE_RENDERS", "Render"]
+__all__ = ["NO_SPECIAL_TOKENS", "TEMPLATE_RENDERS", "LockedRender", "Render"]
 
 NO_SPECIAL_TOKENS = "no_special_tokens"
 """Check: no message holds text that the template or tokenizer reads as a control token."""
@@ -79,6 +79,10 @@ class Render(Stage):
         """Return the template lock: changes when the files that the names point to change."""
         return self.load()[0].lock()
 
+    def locked(self) -> LockedRender:
+        """Return this stage bound to the files that its names point to now."""
+        return LockedRender(**self.model_dump(), template_lock=self.lock())
+
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Mark one batch of SAMPLES.
 
@@ -118,6 +122,22 @@ class Render(Stage):
             f"max_length {self.max_length} ({sum(over)} such in this batch): raise max_length, "
             "or set over_length to drop"
         )
+
+
+class LockedRender(Render):
+    """A `Render` that knows its lock: with other files behind the same names it is another step."""
+
+    template_lock: str
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Mark one batch of SAMPLES.
+
+        Raises:
+            ConfigError: the files have changed since the run began.
+        """
+        if self.lock() != self.template_lock:
+            raise ConfigError("template: its files changed during the build; build again")
+        return super().__call__(batch)
 
 
 def _messages(rows: Iterable[dict[str, Any]]) -> list[Message]:

@@ -114,3 +114,14 @@ def test_people_s_arithmetic_answers_are_grounded(real_data: Path) -> None:
     assert total >= 20
     assert good / total >= 0.85
     assert bad / total >= 0.9
+
+
+def test_the_length_of_a_period_is_no_figure_in_either_language():
+    row = "| | Twelve months ended June 30, 2023 |\n| Net income (in millions) | 1,294 |"
+    told = {
+        "zh": "截至2023年6月30日止十二个月净利润为12.94亿美元。",
+        "en": "Net income for the twelve months ended June 30, 2023 was $1,294 million.",
+    }
+    for text in told.values():
+        assert ungrounded_numbers(text, row) == []
+    assert ungrounded_numbers("止于十二个门店。", row) == ["十二"]
