@@ -107,12 +107,11 @@ def _generate(run: Run, documents: Any) -> Generate:
     pool = store(
         run.collect(run.map(documents, PickForPool(seed=config.seed), "pool")), run.work, "pool"
     )
-    known, chosen = load_families(config.family_paths), config.chosen_families()
-    bases = [known[f.of] for f in chosen if f.of]
+    names = tuple(f.id for f in config.chosen_families())
     return Generate(
-        families=tuple(f.id for f in chosen),
+        families=names,
         paths=tuple(str(p) for p in config.family_paths),
-        digest=digest({f.id: f for f in (*chosen, *bases)}.values()),
+        digest=digest(names, load_families(config.family_paths)),
         seed=config.seed,
         locales=config.families.locales,
         pool=pool[0],

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,6 +21,8 @@ from sftdata.resources import folder
 
 __all__ = ["digest", "family_named", "load_families", "load_family", "search_path"]
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's own where PyYAML was built with it: a build reads the families often."""
 _LOCALE = re.compile(r"[a-z]{2}(-[A-Za-z]+)?")
 
 
@@ -100,7 +102,7 @@ def _first(error: ValidationError) -> str:
 
 def _read_yaml(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -155,19 +157,20 @@ def _require_templates(family: Family) -> None:
                 raise FamilyError(f"{family.folder}: {locale}/{name}.j2 is missing")
 
 
-def digest(families: Iterable[Family]) -> str:
-    """Return a SHA-256 of all that these families say: settings, templates and lexicons.
+def digest(names: Iterable[str], known: Mapping[str, Family]) -> str:
+    """Return a SHA-256 of all that these families, and those they refuse, say.
 
     Contents, not files: a template that a family shares with its domain counts as its own, and
     its golden examples, which change no sample, do not count.
     """
+    chosen = {name for n in names for name in (n, known[n].of) if name}
     parts = [
         (
-            family.id,
-            family.model_dump(mode="json"),
-            family.templates,
-            family.words.model_dump(mode="json"),
+            name,
+            known[name].model_dump(mode="json"),
+            known[name].templates,
+            known[name].words.model_dump(mode="json"),
         )
-        for family in sorted(families, key=lambda f: f.id)
+        for name in sorted(chosen)
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from sftdata.chance import rank
+from sftdata.errors import FamilyError
 from sftdata.families.draft import Work
 from sftdata.families.family import Family
 from sftdata.families.kinds import evidence, extraction, refusal, writing
-from sftdata.families.load import family_named, load_families
+from sftdata.families.load import digest, family_named, load_families
 from sftdata.families.shelf import PassageText, Shelf, passage_spans
 from sftdata.part import Stage
 from sftdata.types import SAMPLES, Document, Sample, from_table, to_table
@@ -163,8 +164,7 @@ class Generate(Stage):
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return the samples of the batch's documents."""
-        known = load_families([Path(p) for p in self.paths])
-        families = [family_named(name, known) for name in self.families]
+        families, known = _families(self.paths, self.families, self.digest)
         pool, dropped = _pool(self.pool), _dropped(self.dropped)
         samples: list[Sample] = []
         for doc in from_table(batch, Document):
@@ -183,6 +183,28 @@ class Generate(Stage):
                 entities=tuple(sorted({entity for _, entity, _ in others if entity})),
             )
         return to_table(samples, Sample)
+
+
+def _families(
+    paths: tuple[str, ...], names: tuple[str, ...], said: str
+) -> tuple[list[Family], dict[str, Family]]:
+    return _kept(paths, names, said) if said else _read(paths, names)
+
+
+def _read(paths: tuple[str, ...], names: tuple[str, ...]) -> tuple[list[Family], dict[str, Family]]:
+    known = load_families([Path(p) for p in paths])
+    return [family_named(name, known) for name in names], known
+
+
+@lru_cache(maxsize=2)
+def _kept(
+    paths: tuple[str, ...], names: tuple[str, ...], said: str
+) -> tuple[list[Family], dict[str, Family]]:
+    """Read the families once per process, and make sure that they still say the same."""
+    families, known = _read(paths, names)
+    if digest(names, known) != said:
+        raise FamilyError("the families changed during the build; build again")
+    return families, known
 
 
 @cache
