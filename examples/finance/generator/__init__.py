@@ -1,0 +1,1 @@
+"""Writes the invented filings of `examples/finance/documents`; see the folder's README."""
