@@ -91,7 +91,7 @@ class ExampleDocument(Part):
     """A document: a `file` beside `examples.yaml` with its `reader`, or written out."""
 
     file: str = ""
-    """A document in the family's folder, read as in a build; nothing else but `reader` and `pick`."""
+    """A document in the family's folder, read as in a build; only `reader` and `pick` go with it."""
     reader: str = ""
     """Name of the file's reader: `ixbrl`, `fhir`, `notes`."""
     pick: str = ""
