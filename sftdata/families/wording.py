@@ -7,7 +7,7 @@ with `StrictUndefined`, and see strings and numbers only.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
@@ -21,7 +21,18 @@ from sftdata.formatting import money, percent, unit_words
 from sftdata.quantities import date_words, period_words
 from sftdata.types import Document, Fact
 
-__all__ = ["amount", "bare_time", "environment", "fact_view", "fill", "span_of_time", "time_words"]
+__all__ = [
+    "amount",
+    "bare_time",
+    "called",
+    "environment",
+    "fact_view",
+    "fill",
+    "fiscal_number",
+    "moved_period",
+    "span_of_time",
+    "time_words",
+]
 
 _CURRENCY = re.compile(r"^(?:[A-Z]{3}(?:/.+)?|shares|pure)$")
 _PLAIN = re.compile(r"[\d,]+(?:\.\d+)?")
@@ -30,7 +41,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _BETWEEN_BULLETS = re.compile(r"(?m)(?<=\.|。)\n\n(?=- )")
 _TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
 _LOOSE_MARK = re.compile(r" +([，。；：、？！）])")
-_ADVERBIAL = re.compile(r"^(?:for|as of|on) ")
+_ADVERBIAL = re.compile(r"^(?:for|as of|on|at) ")
 
 
 @cache
@@ -46,6 +57,7 @@ def environment(locale: str) -> ImmutableSandboxedEnvironment:
     env.filters["date"] = lambda v: date_words(v, locale)
     env.filters["period"] = lambda v: period_words(v, locale)
     env.filters["unit"] = lambda v: unit_words(v, locale)
+    env.filters["whose"] = lambda v: f"{v}'" if v.endswith("s") else f"{v}'s"
     env.filters["capfirst"] = lambda v: v[:1].upper() + v[1:]
     env.globals.clear()
     return env
@@ -75,6 +87,9 @@ def fill(source: str, locale: str, where: str, *, tidy: bool = True, **values: A
         text = _compiled(source, locale).render(**values)
     except TemplateError as error:
         raise FamilyError(f"{where}: {type(error).__name__}: {error.message}") from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        # The words of such an error may hold document text, so only its class is told.
+        raise FamilyError(f"{where}: the template fails with {type(error).__name__}") from None
     if tidy:
         text = _BETWEEN_BULLETS.sub("\n", _BLANK_LINES.sub("\n\n", _GAP.sub("\n", text)))
         text = _TWO_STOPS.sub(".", text)
@@ -85,22 +100,37 @@ def fill(source: str, locale: str, where: str, *, tidy: bool = True, **values: A
 def amount(fact: Fact, locale: str) -> str:
     """Return a fact's value as a person would write it, exactly (never rounded).
 
-    An amount per share keeps the digits that the document prints (`$1.40`, not `$1.4`).
+    It keeps the digits that the document prints (`$1.40`, not `$1.4`). What is counted per share
+    or in shares is said by its name, not again by its unit.
     """
+    printed = fact.attribute("printed_unit")
+    if printed:
+        return f"{fact.as_reported}{'' if printed[0] in '/%' else ' '}{printed}"
     if fact.number is None:
         return fact.as_reported or fact.value or ""
     if fact.unit and fact.unit.endswith("/shares") and _CURRENCY.match(fact.unit):
         shown = money(Decimal(1), fact.unit, locale)
         value = fact.as_reported if _PLAIN.fullmatch(fact.as_reported) else f"{abs(fact.number)}"
-        return ("-" if fact.number < 0 else "") + shown.replace("1", value, 1).removesuffix(
-            " per share"
-        )
+        words = shown.replace("1", value, 1).removesuffix(" per share").removeprefix("每股")
+        return ("-" if fact.number < 0 else "") + words
     if fact.unit and _CURRENCY.match(fact.unit):
-        return money(fact.number, fact.unit, locale, scale=fact.scale)
+        words = money(fact.number, fact.unit, locale, scale=fact.scale)
+        return _as_precise(words.removesuffix(" shares"), fact.as_reported)
     unit = unit_words(fact.unit or "", locale)
     if unit.startswith("%"):
         return f"{fact.as_reported}{unit}"
     return f"{fact.as_reported} {unit}".strip()
+
+
+_ZEROS = re.compile(r"([\d,]+\.\d*?)0+")
+
+
+def _as_precise(words: str, printed: str) -> str:
+    """Keep the zeros that the document prints: `$1,136.0 million`."""
+    if not _ZEROS.fullmatch(printed):
+        return words
+    short = printed.rstrip("0").rstrip(".")
+    return re.sub(rf"(?<![\d,.]){re.escape(short)}(?= (?:b|m|tr)illion| thousand)", printed, words)
 
 
 def span_of_time(period: str) -> int | None:
@@ -112,7 +142,13 @@ def span_of_time(period: str) -> int | None:
 
 
 def time_words(
-    fact: Fact, doc: Document, locale: str, *, labelled: bool = False, shift: int = 0
+    fact: Fact,
+    doc: Document,
+    locale: str,
+    *,
+    labelled: bool = False,
+    shift: int = 0,
+    fiscal_only: bool = False,
 ) -> str:
     """Return the time of a fact as an adverbial: `for the fiscal year ended …`, `as of …`, `on …`.
 
@@ -123,20 +159,50 @@ def time_words(
         labelled: use the fiscal name where there is one.
         shift: years to move the fiscal name by; there is then no other form, and the result is
             empty where the fact's time has no name.
+        fiscal_only: the fiscal name or nothing.
     """
     if not fact.period:
         return ""
-    if labelled or shift:
+    if fact.source != "ixbrl":
+        return _on_day(fact.period, locale, shift)
+    if labelled or shift or fiscal_only:
         name = _fiscal_name(fact, doc, locale, shift)
-        if name or shift:
+        if name or shift or fiscal_only:
             return name
     if "/" in fact.period:
         words = _trailing_year(fact, doc, locale) or period_words(fact.period, locale)
         return words if locale == "zh" else f"for {words}"
     day = date_words(fact.period, locale)
-    if fact.source != "ixbrl":
-        return day if locale == "zh" else f"on {day}"
     return f"截至{day}" if locale == "zh" else f"as of {day}"
+
+
+_WEEKS_OF_A_YEAR = 53
+"""A visit is moved by whole weeks: it stays on its day of the week, and leaves its date."""
+
+
+def _on_day(period: str, locale: str, shift: int) -> str:
+    """Return the day of a clinical fact; moved, another day of the same weekday."""
+    if len(period) != len("2019-03-02"):
+        return ""
+    day = date_words(_other_visit(period, shift), locale)
+    return day if locale == "zh" else f"on {day}"
+
+
+def _other_visit(day: str, shift: int) -> str:
+    moved = date.fromisoformat(day) + timedelta(weeks=shift * _WEEKS_OF_A_YEAR)
+    return moved.isoformat()
+
+
+def moved_period(fact: Fact, shift: int) -> str:
+    """Return a fact's period moved by years (29 February becomes the 28th); a visit, by weeks."""
+    if fact.source != "ixbrl":
+        day = fact.period or ""
+        return _other_visit(day, shift) if len(day) == len("2019-03-02") else ""
+    moved = []
+    for day in (fact.period or "").split("/"):
+        year, rest = int(day[:4]) + shift, day[4:]
+        moved.append(f"{year:04d}{'-02-28' if rest == '-02-29' else rest}")
+    return "/".join(moved)
 
 
 def _trailing_year(fact: Fact, doc: Document, locale: str) -> str:
@@ -157,22 +223,27 @@ _QUARTERS = {"Q1": "first", "Q2": "second", "Q3": "third", "Q4": "fourth"}
 
 def _fiscal_name(fact: Fact, doc: Document, locale: str, shift: int) -> str:
     """Return `for fiscal 2024`, `for the third quarter of fiscal 2025`, … or an empty string."""
-    year, last = doc.meta("fiscal_year"), doc.meta("period_end")
-    if not (year.isdigit() and last and fact.period):
+    named = fiscal_number(fact, doc)
+    if not named or not fact.period:
         return ""
-    end = fact.period.split("/")[-1]
-    away = _whole_years(end, last)
-    if away is None:
-        return ""
-    number = int(year) - away + shift
+    number = int(named) + shift
     days, part = span_of_time(fact.period), doc.meta("fiscal_period") or "FY"
     if days is None or 350 <= days <= 380:
         if part != "FY":
             return ""
         if days is None:
-            return f"{number}财年末" if locale == "zh" else f"as of the end of fiscal {number}"
+            return f"{number}财年末" if locale == "zh" else f"at the end of fiscal {number}"
         return f"{number}财年" if locale == "zh" else f"for fiscal {number}"
     return _part_of_year(days, part, number, locale)
+
+
+def fiscal_number(fact: Fact, doc: Document) -> str:
+    """Return the number of a fact's fiscal year, when it ends as the document's own period does."""
+    year, last = doc.meta("fiscal_year"), doc.meta("period_end")
+    if not (year.isdigit() and last and fact.period):
+        return ""
+    away = _whole_years(fact.period.split("/")[-1], last)
+    return "" if away is None else str(int(year) - away)
 
 
 def _part_of_year(days: int, part: str, number: int, locale: str) -> str:
@@ -208,10 +279,29 @@ def bare_time(when: str) -> str:
     return _ADVERBIAL.sub("", when)
 
 
+def called(fact: Fact) -> str:
+    """Return what the document itself calls it: of a note's free entry, the entry itself.
+
+    A drug on a note's list has the label of the list; its own name is its value.
+    """
+    if fact.source == "note" and fact.kind == "text" and fact.value:
+        return fact.value
+    return fact.label or fact.name.split(":")[-1]
+
+
+_CAPITAL = re.compile(r"[A-Z][a-z]+(?![a-z'’])")
+
+
+def _in_a_sentence(name: str, fact: Fact) -> str:
+    """Write a diagnosis small, as it stands inside a sentence; names of drugs stay as printed."""
+    is_condition = fact.name.startswith(("snomed:", "note:diagnosis", "note:impression"))
+    return name[0].lower() + name[1:] if is_condition and _CAPITAL.match(name) else name
+
+
 def _spoken(fact: Fact, term: Term | None, locale: str) -> tuple[str, bool]:
     """Return how to name a fact and whether the name is plural: the document's own words first."""
     if term is None:
-        return fact.label or fact.name.split(":")[-1], False
+        return _in_a_sentence(called(fact), fact), False
     if fact.number is not None and fact.number < 0 and locale in term.negative:
         return term.negative[locale], False
     own = fact.label.casefold().strip(" :：")
