@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from lxml import etree
 
@@ -41,6 +41,9 @@ class IxbrlReader(Reader):
 
     max_bytes: int = 100_000_000
     """Larger files are refused."""
+    truncated: Literal["refuse", "keep"] = "refuse"
+    """A file that breaks off: what a filing does *not* report cannot be told from it. `keep` reads
+    the facts that are whole and notes `truncated` in the metadata."""
 
     @classmethod
     def sniff(cls, path: Path, head: bytes) -> float:
@@ -62,6 +65,8 @@ class IxbrlReader(Reader):
             raise SourceError("too_large", f"{size} bytes, limit {self.max_bytes}")
         data = path.read_bytes()
         parsed = parse_html(data)
+        if parsed.truncated and self.truncated == "refuse":
+            raise SourceError("truncated_html", "the file breaks off before its end tag")
         open_at_end = _open_at_end(parsed.root) if parsed.truncated else set()
         found = walk(parsed.root, lambda e: is_inline(e) and e not in open_at_end, is_header)
         page = render(found.blocks)

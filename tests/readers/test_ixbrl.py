@@ -62,12 +62,17 @@ def words(text: str, ident: str = "t1", name: str = "x:Words", **more: str) -> s
 @pytest.fixture
 def read(tmp_path: Path):
     def reader(
-        body: str, *, before: str = "", after: str = "</body></html>", form: str = "10-Q"
+        body: str,
+        *,
+        before: str = "",
+        after: str = "</body></html>",
+        form: str = "10-Q",
+        **settings: str,
     ) -> Document:
         path = tmp_path / "page.htm"
         head = HEAD.replace(">10-Q<", f">{form}<")
         path.write_bytes((before + head + body + after).encode())
-        (document,) = IxbrlReader().read(path)
+        (document,) = IxbrlReader(**settings).read(path)
         for fact in document.facts:
             if fact.start is not None:
                 assert document.text[fact.start : fact.end] == fact.as_reported
@@ -386,10 +391,20 @@ def test_a_plain_doctype_is_no_threat(read) -> None:
 
 
 def test_a_truncated_file_keeps_only_whole_facts(read) -> None:
-    document = read(f"<p>{number('4,444', 'a')}</p><p>{number('94,0', 'b')[:-17]}", after="")
+    body = f"<p>{number('4,444', 'a')}</p><p>{number('94,0', 'b')[:-17]}"
+    document = read(body, after="", truncated="keep")
     assert fact(document, "a").value == "4444"
     assert document.meta("truncated") == "true"
     assert not [f for f in document.facts if f.fact_id == "b"]
+
+
+def test_a_file_that_breaks_off_is_refused_unless_it_shall_be_kept(tmp_path: Path) -> None:
+    whole = f"{HEAD}<p>{number('4,444', 'a')}</p></body></html>".encode()
+    assert refused(tmp_path, whole[:-8]) == "truncated_html"
+    path = tmp_path / "whole.htm"
+    path.write_bytes(whole + b"\n<!-- a signature of the filing agent -->\n")
+    (document,) = IxbrlReader().read(path)
+    assert fact(document, "a").value == "4444"
 
 
 def test_a_file_cut_in_its_header_is_refused(tmp_path: Path) -> None:

@@ -373,7 +373,7 @@ def test_a_filing_cut_in_half_is_whole_facts_or_an_error(march: Document, tmp_pa
 
 def attempt(path: Path) -> tuple[Document | None, str]:
     try:
-        (document,) = IxbrlReader().read(path)
+        (document,) = IxbrlReader(truncated="keep").read(path)
     except SourceError as error:
         return None, error.reason
     return document, ""
