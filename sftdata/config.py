@@ -159,6 +159,22 @@ class BuildConfig(Part):
         """Folders of users' own families."""
         return tuple(self._base / p for p in self.families.paths)
 
+    @property
+    def splitting(self) -> Split:
+        """The split, with the earlier build found from the folder of the configuration."""
+        frozen = self.split.frozen
+        return (
+            self.split.model_copy(update={"frozen": self._base / frozen}) if frozen else self.split
+        )
+
+    @property
+    def purging(self) -> Purge:
+        """The purge between the splits that there are, unless it names its own."""
+        splits = self.split.splits
+        if "splits" in self.purge.model_fields_set or len(splits) < 2:
+            return self.purge
+        return self.purge.model_copy(update={"splits": splits})
+
     def chosen_families(self) -> list[Family]:
         """Return the families in use, sorted by id.
 
@@ -278,5 +294,3 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
             return []
         model = inner
     return sorted(model.model_fields)
-
-

@@ -28,7 +28,6 @@ __all__ = [
     "write",
 ]
 
-_SPLITS = ("train", "validation", "test")
 _KINDS = ("extraction", "writing", "evidence", "refusal")
 _APPLIED = "_applied"
 """Suffix of the steps that only carry a decision out: seconds, and no news."""
@@ -101,12 +100,13 @@ def _words(step: str) -> str:
 def show_build(result: BuildResult) -> None:
     """Print the summary of a build: samples, losses, verdict, and where everything is."""
     console, counts = Console(), result.counts
-    table = _table("kind", *_SPLITS, "all")
+    splits = result.splits
+    table = _table("kind", *splits, "all")
     for kind in _KINDS:
-        row = [counts.get(f"samples.{kind}.{split}", 0) for split in _SPLITS]
+        row = [counts.get(f"samples.{kind}.{split}", 0) for split in splits]
         table.add_row(kind, *(f"{n:,}" for n in [*row, sum(row)]))
     table.add_section()
-    totals = [counts.get(f"samples.split.{split}", 0) for split in _SPLITS]
+    totals = [counts.get(f"samples.split.{split}", 0) for split in splits]
     table.add_row("all", *(f"{n:,}" for n in [*totals, counts["samples"]]), style="bold")
     console.print(table)
     for name, value in _account(counts):

@@ -107,7 +107,7 @@ def write_dataset(samples: pa.Table, out: Path) -> list[Path]:
     folder = out / "data"
     folder.mkdir(parents=True)
     paths = []
-    for split in ("train", "validation", "test"):
+    for split in sorted(set(samples.column("split").to_pylist())):
         rows = samples.filter(pc.equal(samples.column("split"), split)).sort_by("sample_id")
         rows = rows.cast(SAMPLES)
         files = max(1, -(-rows.num_rows // _ROWS_PER_FILE))

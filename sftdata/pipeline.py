@@ -78,7 +78,7 @@ def split_documents(run: Run, files: pa.Table) -> Any:
     if config.dedupe.documents:
         documents = run.drop(documents, run.dedupe("document"), "dedupe_documents")
     documents = run.fill(documents, config.link, "group", "link")
-    return run.fill(documents, config.split, "split", "split")
+    return run.fill(documents, config.splitting, "split", "split")
 
 
 def make_samples(run: Run, documents: Any) -> Any:
@@ -90,7 +90,7 @@ def make_samples(run: Run, documents: Any) -> Any:
     samples = run.drop(samples, Checked(), "checked")
     if config.dedupe.tasks:
         samples = run.drop(samples, run.dedupe("task"), "dedupe_tasks")
-    samples = run.drop(samples, config.purge, "purge")
+    samples = run.drop(samples, config.purging, "purge")
     samples = run.drop(samples, config.balance, "balance")
     samples = run.map(samples, config.template.locked(), "render")
     return run.drop(samples, Checked(over_length=config.template.over_length), "fit")

@@ -57,6 +57,13 @@ class BuildResult:
         return self.manifest.counts
 
     @property
+    def splits(self) -> tuple[str, ...]:
+        """The usual three splits, then those that this build has beside them."""
+        prefix = "samples.split."
+        found = [name.removeprefix(prefix) for name in self.counts if name.startswith(prefix)]
+        return (*_SPLITS, *(name for name in sorted(found) if name not in _SPLITS))
+
+    @property
     def documents(self) -> Documents:
         """The documents as trained on, with sections, facts, keys, group and split."""
         return Documents(pq.read_table(self.path / "lineage" / "documents.parquet"))
@@ -70,14 +77,14 @@ class BuildResult:
     def _repr_html_(self) -> str:
         """Return the summary for a notebook: kinds by split, then the verdict."""
         counts = self.counts
-        head = "".join(f"<th>{s}</th>" for s in _SPLITS)
+        head = "".join(f"<th>{s}</th>" for s in self.splits)
         rows = "".join(
             f"<tr><td>{kind}</td>"
-            + "".join(f"<td>{counts.get(f'samples.{kind}.{s}', 0):,}</td>" for s in _SPLITS)
+            + "".join(f"<td>{counts.get(f'samples.{kind}.{s}', 0):,}</td>" for s in self.splits)
             + "</tr>"
             for kind in _KINDS
         )
-        total = "".join(f"<td>{counts.get(f'samples.split.{s}', 0):,}</td>" for s in _SPLITS)
+        total = "".join(f"<td>{counts.get(f'samples.split.{s}', 0):,}</td>" for s in self.splits)
         verdict = html.escape(f"{self.report.verdict}: {self.report.meaning}")
         return (
             f"<p><b>{counts['samples']:,} samples</b> from {counts['documents']:,} documents of "

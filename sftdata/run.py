@@ -23,6 +23,7 @@ from sftdata.reporting.card import CardInputs, count_documents, count_samples, s
 from sftdata.resources import folder
 from sftdata.stages.apply import ApplyToDocuments, ApplyToSamples
 from sftdata.stages.decisions.dedupe import Dedupe
+from sftdata.stages.decisions.split import QUARANTINE, Split
 from sftdata.stages.engines.parts import code_digest
 from sftdata.stages.files import FILES, list_files
 from sftdata.stages.read import Read
@@ -44,6 +45,7 @@ class Run:
         self._lost: list[pa.Table] = []
         self._duplicates: list[pa.Table] = []
         self._groups: pa.Table | None = None
+        self._splits: pa.Table | None = None
         self._rejects: pa.Table | None = None
         engine = registry.engines.get(config.engine.use)
         more = {"workers": config.engine.workers} if config.engine.use == "local" else {}
@@ -135,9 +137,13 @@ class Run:
     def decide(self, data: Any, decision: Decision, step: str) -> pa.Table:
         """Take a decision over all rows, and keep account of who left and why."""
         started = time.perf_counter()
-        verdicts = decision.decide(self._engine.keys(data, decision, step=step))
+        keys = self._engine.keys(data, decision, step=step)
+        if isinstance(decision, Split):
+            keys = self._with_link_keys(keys)
+        verdicts = decision.decide(keys)
         self.note(step, verdicts.num_rows, started)
-        left = verdicts.filter(pc.equal(verdicts.column("verdict"), "drop"))
+        gone = pa.array(["drop", QUARANTINE])
+        left = verdicts.filter(pc.is_in(verdicts.column("verdict"), value_set=gone))
         if left.num_rows:
             named = left.select(["id", "reason", "because_of"])
             step_column = pa.array([step] * left.num_rows, pa.string())
@@ -160,12 +166,27 @@ class Run:
     def fill(
         self, data: Any, decision: Decision, column: Literal["group", "split"], step: str
     ) -> Any:
-        """Write a decision's verdicts into a column of the documents."""
+        """Write a decision's verdicts into a column of the documents; quarantined ones leave."""
         verdicts = self.decide(data, decision, step)
         if column == "group":
             self._groups = verdicts
+        else:
+            self._splits = verdicts
         stage = ApplyToDocuments.of(verdicts, self.work, fill=column)
-        return self._engine.map(data, stage, step=f"{step}_applied")
+        filled = self._engine.map(data, stage, step=f"{step}_applied")
+        out = pc.equal(verdicts.column("verdict"), QUARANTINE)
+        if not pc.any(out).as_py():
+            return filled
+        kept = verdicts.set_column(1, "verdict", pc.if_else(out, "drop", "keep"))
+        stay = ApplyToDocuments.of(kept, self.work)
+        return self._engine.map(filled, stay, step=f"{QUARANTINE}_applied")
+
+    def _with_link_keys(self, keys: pa.Table) -> pa.Table:
+        """Add what each document is known by, so that an earlier build's groups are found again."""
+        assert self._groups is not None
+        known = self._groups.select(["id", "keys"])
+        places = pc.index_in(keys.column("id"), value_set=known.column("id").combine_chunks())
+        return keys.append_column("keys", known.column("keys").take(places))
 
     def dedupe(self, grain: Literal["document", "passage", "task"]) -> Dedupe:
         """Return the deduplication of one grain."""
@@ -203,19 +224,12 @@ class Run:
         table = self._engine.collect(documents).cast(DOCUMENTS)
         assert self._groups is not None
         assert self._rejects is not None
-        split = dict(
-            zip(
-                table.column("document_id").to_pylist(),
-                table.column("split").to_pylist(),
-                strict=True,
-            )
-        )
-        groups = self._groups.rename_columns(
-            {"id": "document_id", "verdict": "group"}
-        ).append_column(
-            "split",
-            pa.array([split[i] for i in self._groups.column("id").to_pylist()], pa.string()),
-        )
+        assert self._splits is not None
+        groups = self._groups.rename_columns({"id": "document_id", "verdict": "group"})
+        # Both decisions give one row per document, sorted by id.
+        groups = groups.append_column("split", self._splits.column("verdict"))
+        if "fold" in self._splits.column_names:
+            groups = groups.append_column("fold", self._splits.column("fold"))
         return Lineage(
             documents=table,
             groups=groups,

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sftdata import registry
 from sftdata.config import BuildConfig, Files, load_config
 from sftdata.errors import ConfigError
+from sftdata.stages.decisions.split_frozen import Earlier
 
 __all__ = ["Validated", "validate"]
 
@@ -55,6 +56,8 @@ def validate(
         raise ConfigError("families: every family is excluded; nothing could be made")
     registry.engines.get(settings.engine.use)
     _audit_options(settings.audit)
+    if settings.splitting.frozen:
+        Earlier.load(settings.splitting.frozen, settings.split.splits)
     template, tokenizer = settings.template.load()
     how = "lengths are counted" if tokenizer else "lengths are estimates: no tokenizer is named"
     return Validated(

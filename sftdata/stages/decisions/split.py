@@ -6,61 +6,87 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from sftdata.chance import fraction, rank
+from sftdata.chance import fraction
 from sftdata.errors import ConfigError, ContractError
 from sftdata.part import VERDICTS, Decision
+from sftdata.stages.decisions.folds import folds
+from sftdata.stages.decisions.split_frozen import Earlier
+from sftdata.stages.decisions.split_ood import OutOfDistribution, attributes
+from sftdata.stages.decisions.split_rows import Rows, stratum
+from sftdata.stages.decisions.split_search import Problem, solve
+from sftdata.stages.decisions.split_time import SPAN_FIELDS, Periods, days, spans
 from sftdata.text import estimate_tokens
 
-__all__ = ["Split"]
+__all__ = ["QUARANTINE", "Split"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+QUARANTINE = "quarantine"
+"""The verdict on a document that may stand in no split: it leaves, and its reason is kept."""
 
-_WINDOW = 1024
-"""Groups whose moves are tried at once: bounds memory where there are many groups."""
-_NEIGHBOURS = 8
-_MOST_STEPS = 5000
-_ENOUGH = 1e-6
-_SLACK = 1e-3
-"""Weight of the mean deviations beside the largest: lets the search cross plateaus."""
+_ORDER = (r"train", r"val|dev", r"(?!test|holdout)", r"test|holdout")
+"""Beginnings of split names, weakest first; names that begin alike stand as written."""
 
 
 class Split(Decision):
     """Assign every group (company, patient) to one split.
 
     `balanced`: groups, largest first, go where most is missing; then groups are moved or swapped
-    as long as the cost falls. Cost = 3 x the largest deviation of a split's share from its ratio
-    + the largest total variation distance between the strata of a split and of all (mean over
-    `stratify`). `hash`: a group's split depends on seed and group id alone, so that it stays where
-    it is when documents are added; sizes then vary by chance.
+    as long as the cost falls (see `split_search.solve`). `hash`: a group's split depends on seed
+    and group id alone, so that it stays where it is when documents are added; sizes then vary by
+    chance. `temporal`: documents are divided by date, train strictly before validation strictly
+    before test; companies then stand on both sides, which the audit says. `group_temporal`:
+    groups are divided as well, and of each group only the documents of its split's period stay.
 
     Every split with a ratio above 0 gets at least one group, and in balanced mode at least one of
     each stratum (combination of `stratify` values) that has as many groups as there are splits:
     five large companies beside hundreds of small patients are still tested. With few groups,
     shares are as near to the ratios as whole groups allow.
 
-    Verdict: the split. Reason: the mode. `because_of`: the group.
+    Verdict: the split, or `quarantine`. Reason: the mode, `frozen`, `ood`, or why the document
+    leaves: `undated`, `embargo`, `spans_cut` (a vague date), `outside_period`, `ood_sibling`,
+    `ood_not_chosen`, `ood_in_frozen_group`, `touches_two_splits`. `because_of`: the group, the
+    date, the period, or the earlier groups. With `folds`, a column `fold` follows.
     """
 
     ratios: dict[str, float] = Field(
         default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
     )
+    """Share of each split, by `weight`. The order in time is train, validation, others, test."""
     seed: int = 0
-    stratify: tuple[Literal["domain", "kind", "locale"], ...] = ("domain", "locale")
-    """Document columns whose shares should be alike in every split."""
-    mode: Literal["balanced", "hash"] = "balanced"
-    weight: Literal["documents", "characters", "tokens", "facts"] = "characters"
-    """What a group's size is: documents, characters of text, estimated tokens, or facts that
-    stand in the text."""
+    stratify: tuple[str, ...] = ("domain", "locale")
+    """What should be alike in every split: `domain`, `kind`, `locale`, `year`,
+    `metadata:<kind>`."""
+    mode: Literal["balanced", "hash", "temporal", "group_temporal"] = "balanced"
+    weight: Literal["documents", "characters", "tokens", "facts", "groups"] = "characters"
+    """What a group's size is: documents, characters of text, estimated tokens, facts that stand
+    in the text; or `groups`, where each counts as one."""
+    dates: tuple[str, ...] = Field(default=("published", "period_end", "date"), min_length=1)
+    """Where a document's date is looked up, first found first: `published` or kinds of metadata.
+    Filing and period end are months apart: name one where a corpus has both."""
+    cutoffs: dict[str, date] = Field(default_factory=dict)
+    """First day of each split but the first, for the two temporal modes; without it the days are
+    chosen so that the ratios come out."""
+    embargo_days: int = Field(default=0, ge=0)
+    """Days before each cut whose documents leave, for the two temporal modes."""
+    undated: Literal["error", "quarantine"] = "error"
+    """What becomes of documents without a date in the two temporal modes."""
+    ood: OutOfDistribution | None = None
+    """A second test split of what train never shows: an industry, a specialty, a source."""
+    frozen: Path | None = None
+    """An earlier build, or its `lineage/groups.parquet`: its groups stay in their splits and new
+    ones fill up the ratios."""
+    folds: int | None = Field(default=None, ge=2)
+    """Also number the groups of all splits but the test ones for k-fold cross-validation."""
 
     @field_validator("ratios")
     @classmethod
@@ -68,6 +94,8 @@ class Split(Decision):
         for name, ratio in ratios.items():
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ConfigError(f"ratios: {name!r} is no split name; use lower-case letters")
+            if name in (QUARANTINE, "drop", "keep"):
+                raise ConfigError(f"ratios: {name!r} is a verdict; choose another split name")
             if not 0 <= ratio <= 1:
                 raise ConfigError(f"ratios.{name} is {ratio}; it must lie between 0 and 1")
         total = math.fsum(ratios.values())
@@ -75,46 +103,74 @@ class Split(Decision):
             raise ConfigError(f"ratios add up to {total:g}; they must add up to 1")
         return ratios
 
-    def keys(self, batch: pa.Table) -> pa.Table:
-        """Return `id`, `group`, `weight` and the strata of each document."""
-        schema = pa.schema(
-            [
-                VERDICTS.field("id"),
-                ("group", pa.string()),
-                ("weight", pa.float64()),
-                *((name, pa.string()) for name in self.stratify),
-            ]
-        )
-        columns = [
-            batch.column("document_id"),
-            batch.column("group"),
-            self._weights(batch),
-            *(batch.column(name) for name in self.stratify),
-        ]
-        return pa.table(columns, schema=schema)
+    @field_validator("stratify")
+    @classmethod
+    def _strata_are_known(cls, stratify: tuple[str, ...]) -> tuple[str, ...]:
+        for name in stratify:
+            if not re.fullmatch(r"domain|kind|locale|year|metadata:\S+", name):
+                raise ConfigError(
+                    f"stratify: {name!r} is not one of domain, kind, locale, year, metadata:<kind>"
+                )
+        return stratify
 
-    def decide(self, keys: pa.Table) -> pa.Table:
-        """Return the split of every document.
+    @model_validator(mode="after")
+    def _settings_fit_the_mode(self) -> Self:
+        if self._timed:
+            for name in ("frozen", "folds"):
+                if getattr(self, name) is not None:
+                    raise ConfigError(
+                        f"{name} needs mode balanced or hash; mode {self.mode} is kept by its "
+                        "dates: set cutoffs"
+                    )
+        elif self.cutoffs or self.embargo_days:
+            raise ConfigError("cutoffs and embargo_days need mode temporal or group_temporal")
+        if self.ood and self.ood.name in self.ratios:
+            raise ConfigError(f"ood.name {self.ood.name!r} is a split of ratios; choose another")
+        later = list(self._used())[1:]
+        if self.cutoffs and sorted(self.cutoffs) != sorted(later):
+            raise ConfigError(f"cutoffs: name the first day of {', '.join(later)} and no other")
+        first_days = [self.cutoffs[s] for s in later] if self.cutoffs else []
+        if any(a >= b for a, b in pairwise(first_days)):
+            raise ConfigError(f"cutoffs must rise in the order {', '.join(later)}")
+        return self
 
-        Raises:
-            ConfigError: there are fewer groups than splits, or `hash` left a split empty.
-            ContractError: a document has no group; *link* comes first.
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that documents may come to, weakest first: what *purge* goes by.
+
+        >>> Split(ood={"by": "kind", "values": ["8-K"]}).splits
+        ('train', 'validation', 'test', 'test_ood')
         """
-        table = keys.sort_by("id")
-        groups = table.column("group").to_pylist()
-        if not all(groups):
-            lacking = table.column("id")[groups.index("")].as_py()
-            raise ContractError(f"document {lacking!r} has no group: link before split")
-        names = sorted(set(groups))
-        splits = self._assign(names, table, groups) if names else {}
-        rows = [
-            {"id": i, "verdict": splits[g], "reason": self.mode, "because_of": g}
-            for i, g in zip(table.column("id").to_pylist(), groups, strict=True)
-        ]
-        return pa.Table.from_pylist(rows, schema=VERDICTS)
+        return (*self._used(), *([self.ood.name] if self.ood else []))
+
+    @property
+    def _timed(self) -> bool:
+        return self.mode in ("temporal", "group_temporal")
+
+    def _used(self) -> dict[str, float]:
+        """Return the ratios above 0, in an order that does not depend on how they are written."""
+        place = {s: next(i for i, p in enumerate(_ORDER) if re.match(p, s)) for s in self.ratios}
+        ordered = sorted(self.ratios, key=lambda s: place[s])
+        return {s: self.ratios[s] for s in ordered if self.ratios[s] > 0}
+
+    def keys(self, batch: pa.Table) -> pa.Table:
+        """Return `id`, `group`, `weight`, the strata, and what mode and `ood` need."""
+        when = spans(batch, self.dates) if self._timed or "year" in self.stratify else []
+        fields = [VERDICTS.field("id"), ("group", pa.string()), ("weight", pa.float64())]
+        columns = [batch.column("document_id"), batch.column("group"), self._weights(batch)]
+        for name in self.stratify:
+            fields.append((name, pa.string()))
+            columns.append(pa.array(stratum(batch, name, when), pa.string()))
+        if self._timed:
+            fields += SPAN_FIELDS
+            columns += [pa.array([s and s[end] for s in when], pa.date32()) for end in (0, 1)]
+        if self.ood:
+            fields.append(("ood", pa.list_(pa.string())))
+            columns.append(pa.array(attributes(batch, self.ood.by), pa.list_(pa.string())))
+        return pa.table(columns, schema=pa.schema(fields))
 
     def _weights(self, batch: pa.Table) -> pa.Array:
-        if self.weight == "documents":
+        if self.weight in ("documents", "groups"):
             return pa.array([1.0] * batch.num_rows, pa.float64())
         if self.weight == "facts":
             rows = batch.column("facts").to_pylist()
@@ -125,250 +181,205 @@ class Split(Decision):
             return pa.array([estimate_tokens(t) for t in texts], pa.float64())
         return pc.utf8_length(batch.column("text")).cast(pa.float64())
 
-    def _assign(self, names: list[str], table: pa.Table, groups: list[str]) -> dict[str, str]:
-        used = {s: r for s, r in self.ratios.items() if r > 0}
-        if len(names) < len(used):
-            raise ConfigError(
-                f"split: {len(names)} group(s) found, {len(used)} needed, one for each of "
-                f"{', '.join(used)}. Add documents of other companies or patients, set a ratio "
-                "to 0, or link by document"
-            )
-        if self.mode == "hash":
-            return self._by_hash(names, used)
-        problem = _problem(names, table, groups, used, self.stratify)
-        order = sorted(
-            range(len(names)),
-            key=lambda i: (-_size_class(float(problem.sizes[i])), self._rank(names[i])),
-        )
-        where = _greedy(problem, order)
-        where = _search(problem, where, sorted(order, key=lambda i: self._rank(names[i])))
-        labels = list(used)
-        return {name: labels[where[i]] for i, name in enumerate(names)}
+    def decide(self, keys: pa.Table) -> pa.Table:
+        """Return the split of every document.
 
-    def _rank(self, group: str) -> int:
-        return rank(self.seed, "split", group)
+        Args:
+            keys: as `keys` gives them; with `frozen` also a column `keys`: those that *link*
+                shows for each document.
 
-    def _by_hash(self, names: list[str], ratios: dict[str, float]) -> dict[str, str]:
-        edges = np.cumsum(list(ratios.values()))
-        edges[-1] = 1.0
-        labels = list(ratios)
-        splits = {
-            name: labels[int(np.searchsorted(edges, fraction(self.seed, "split", name), "right"))]
-            for name in names
-        }
-        counts = Counter(splits.values())
-        empty = [s for s in labels if not counts[s]]
+        Raises:
+            ConfigError: a split would stay empty, a date is missing, nothing matches `ood`, or
+                the earlier build cannot be used.
+            ContractError: a document has no group; *link* comes first.
+        """
+        rows = Rows.of(keys.sort_by("id"), by_group=self.weight == "groups")
+        if rows.ids:
+            earlier = self._keep_earlier(rows)
+            self._hold_out(rows, earlier)
+            divide = {"temporal": self._by_time, "group_temporal": self._by_group_and_time}
+            divide.get(self.mode, self._by_group)(rows)
+        return self._with_folds(rows)
+
+    def _keep_earlier(self, rows: Rows) -> frozenset[str]:
+        """Place what an earlier build has placed; return the ids that it knew."""
+        if self.frozen is None:
+            return frozenset()
+        if "keys" not in rows.table.column_names:
+            raise ContractError("split.frozen: decide needs the column 'keys' of link's verdicts")
+        earlier = Earlier.load(self.frozen, self.splits)
+        known = rows.table.column("keys").to_pylist()
+        for i, kept in earlier.place(rows.ids, rows.groups, known, self.splits).items():
+            rows.put(i, kept.split or QUARANTINE, kept.reason, kept.because_of)
+        return frozenset(earlier.by_document)
+
+    def _hold_out(self, rows: Rows, earlier: frozenset[str]) -> None:
+        """Place what is out of distribution; an earlier document stays where it was."""
+        if self.ood is None:
+            return
+        ood, values = self.ood, rows.table.column("ood").to_pylist()
+        for i, split in enumerate(rows.verdicts):
+            if split in ("", QUARANTINE) or rows.ids[i] in earlier:
+                continue
+            hit = ood.matches(values[i])
+            if hit and split != ood.name:
+                rows.put(i, QUARANTINE, "ood_in_frozen_group", rows.groups[i])
+            elif not hit and split == ood.name and ood.siblings == "quarantine":
+                rows.put(i, QUARANTINE, "ood_sibling", rows.groups[i])
+        free = rows.open()
+        if ood.name in rows.verdicts and not any(ood.matches(values[i]) for i in free):
+            return
+        placed = ood.place([rows.groups[i] for i in free], [values[i] for i in free], self.seed)
+        for place, (held_out, reason) in placed.items():
+            i = free[place]
+            rows.put(i, ood.name if held_out else QUARANTINE, reason, rows.groups[i])
+
+    def _by_group(self, rows: Rows) -> None:
+        """Give whole groups to splits, by search or by hash."""
+        free, used = rows.open(), self._used()
+        names = sorted({rows.groups[i] for i in free})
+        kept = [i for i, split in enumerate(rows.verdicts) if split in used]
+        bare = [s for s in used if s not in {rows.verdicts[i] for i in kept}]
+        if len(names) < len(bare):
+            raise ConfigError(_too_few_groups(len(names), bare))
+        split_of = self._by_hash(names) if self.mode == "hash" else self._search(rows, free, kept)
+        for i in free:
+            rows.put(i, split_of[rows.groups[i]], self.mode, rows.groups[i])
+        counts = Counter(split_of.values())
+        empty = [s for s in bare if not counts[s]]
         if empty:
-            found = ", ".join(f"{s} {counts[s]}" for s in labels)
+            found = ", ".join(f"{s} {counts[s]}" for s in used)
             raise ConfigError(
-                f"split: mode hash gave {empty[0]} none of {len(names)} groups ({found}); "
+                f"split: mode {self.mode} gave {empty[0]} none of {len(names)} groups ({found}); "
                 "use mode balanced, another seed, or more groups"
             )
-        return splits
 
+    def _by_hash(self, names: Sequence[str]) -> dict[str, str]:
+        used = self._used()
+        edges, labels = np.cumsum(list(used.values())), list(used)
+        edges[-1] = 1.0
+        places = (fraction(self.seed, "split", name) for name in names)
+        found = [labels[int(np.searchsorted(edges, place, "right"))] for place in places]
+        return dict(zip(names, found, strict=True))
 
-@dataclass(frozen=True)
-class _Problem:
-    """What there is to divide: shares of the whole, per group."""
+    def _search(self, rows: Rows, free: Sequence[int], kept: Sequence[int]) -> dict[str, str]:
+        if not free:
+            return {}
+        used = self._used()
+        labels, every = list(used), [*kept, *free]
+        problem = Problem.of(
+            [rows.groups[i] for i in every],
+            rows.weights[every],
+            list(used.values()),
+            strata=rows.strata(self.stratify, every),
+            fixed={rows.groups[i]: labels.index(rows.verdicts[i]) for i in kept},
+        )
+        return {g: labels[s] for g, s in solve(problem, seed=self.seed).items()}
 
-    sizes: Floats
-    """(groups,) share of all weight."""
-    strata: list[Floats]
-    """Per stratified column (groups, values): share of all weight."""
-    ratios: Floats
-    """(splits,)"""
-    cells: Ints
-    """(groups,) number of the stratum (combination of values) that most of a group belongs to."""
+    def _by_time(self, rows: Rows) -> None:
+        """Give documents to splits by their date."""
+        labels = list(self._used())
+        free, earliest, latest = self._dated(rows)
+        periods = self._periods(earliest, rows.weights[free], list(self._used().values()))
+        inside, why = periods.place(earliest, latest)
+        for i, split, reason, day in zip(free, inside, why, earliest.tolist(), strict=True):
+            when = date.fromordinal(day).isoformat()
+            verdict = labels[split] if split >= 0 else QUARANTINE
+            rows.put(i, verdict, reason or self.mode, when)
+        self._need_every_split(rows, periods)
 
-    def leaves(self, where: Ints) -> NDArray[np.bool_]:
-        """Return which groups may leave their split: not its last, nor the last of its stratum.
+    def _by_group_and_time(self, rows: Rows) -> None:
+        """Give groups to splits, and take of each the documents of its split's period.
 
-        Strata with fewer groups than splits cannot be in every split, so they are not held.
+        What stays of a split is about its share of groups times its share of time, so both are
+        cut by the square roots of the ratios.
         """
-        splits = len(self.ratios)
-        counts = np.zeros((int(self.cells.max()) + 1, splits), dtype=np.int64)
-        np.add.at(counts, (self.cells, where), 1)
-        held = counts.sum(axis=1) >= splits
-        last_of_stratum = held[self.cells] & (counts[self.cells, where] == 1)
-        last = counts.sum(axis=0)[where] == 1
-        return ~(last | last_of_stratum)
+        used = self._used()
+        labels = list(used)
+        free, earliest, latest = self._dated(rows)
+        roots = np.sqrt(list(used.values()))
+        periods = self._periods(earliest, rows.weights[free], list(roots / roots.sum()))
+        inside, why = periods.place(earliest, latest)
+        groups = [rows.groups[i] for i in free]
+        if len(set(groups)) < len(used):
+            raise ConfigError(_too_few_groups(len(set(groups)), labels))
+        strata = rows.strata(self.stratify, free)
+        problem = Problem.of(
+            groups, rows.weights[free], list(used.values()), strata=strata, windows=inside
+        )
+        where = solve(problem, seed=self.seed)
+        for place, i in enumerate(free):
+            split, group = where[groups[place]], groups[place]
+            if inside[place] == split:
+                rows.put(i, labels[split], self.mode, group)
+            else:
+                because = f"{group} is in {labels[split]}: {periods.words(split)}"
+                rows.put(i, QUARANTINE, why[place] or "outside_period", because)
+        self._need_every_split(rows, periods)
+
+    def _dated(self, rows: Rows) -> tuple[list[int], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the open rows that have a date, and its first and last day."""
+        first, last = (rows.table.column(f.name).to_pylist() for f in SPAN_FIELDS)
+        free = rows.open()
+        undated = [i for i in free if first[i] is None]
+        dated = [i for i in free if first[i] is not None]
+        if undated and (self.undated == "error" or not dated):
+            raise ConfigError(
+                f"split: {len(undated)} of {len(free)} documents have no date "
+                f"({', '.join(self.dates)}), the first is {rows.ids[undated[0]]!r}; name another "
+                "source in split.dates, set split.undated to quarantine, or use mode balanced"
+            )
+        for i in undated:
+            rows.put(i, QUARANTINE, "undated", rows.groups[i])
+        return dated, days([first[i] for i in dated]), days([last[i] for i in dated])
+
+    def _periods(
+        self, earliest: NDArray[np.int64], weights: NDArray[np.float64], ratios: list[float]
+    ) -> Periods:
+        if self.cutoffs:
+            starts = days([self.cutoffs[s] for s in list(self._used())[1:]])
+            return Periods(starts, self.embargo_days)
+        return Periods.cut(earliest, weights, ratios, self.embargo_days)
+
+    def _need_every_split(self, rows: Rows, periods: Periods) -> None:
+        counts = Counter(rows.verdicts)
+        for number, split in enumerate(self._used()):
+            if not counts[split]:
+                reasons = Counter(
+                    r for v, r in zip(rows.verdicts, rows.reasons, strict=True) if v == QUARANTINE
+                )
+                lost = ", ".join(f"{r} {n}" for r, n in sorted(reasons.items())) or "none"
+                raise ConfigError(
+                    f"split: mode {self.mode} leaves no document for {split} "
+                    f"({periods.words(number)}; quarantined: {lost}); set other cutoffs, a "
+                    "smaller embargo_days, or add documents of that time"
+                )
+
+    def _with_folds(self, rows: Rows) -> pa.Table:
+        """Return the verdicts, and the fold of each document that may be trained on."""
+        columns = [rows.ids, rows.verdicts, rows.reasons, rows.because]
+        table = pa.table([pa.array(c, pa.string()) for c in columns], schema=VERDICTS)
+        if self.folds is None:
+            return table
+        own = [s for s in self._used() if not re.match(_ORDER[-1], s)] or list(self._used())
+        some = [i for i, split in enumerate(rows.verdicts) if split in own]
+        numbers: list[int | None] = [None] * len(rows.ids)
+        if some:
+            found = folds(
+                [rows.groups[i] for i in some],
+                rows.weights[some].tolist(),
+                self.folds,
+                seed=self.seed,
+                strata=rows.strata(self.stratify, some),
+            )
+            for i, fold in zip(some, found, strict=True):
+                numbers[i] = fold
+        return table.append_column("fold", pa.array(numbers, pa.int64()))
 
 
-def _problem(
-    names: list[str],
-    table: pa.Table,
-    groups: list[str],
-    ratios: dict[str, float],
-    stratify: Sequence[str],
-) -> _Problem:
-    number = {name: i for i, name in enumerate(names)}
-    weights = np.asarray(table.column("weight").to_pylist(), dtype=np.float64)
-    # An empty document still counts a little, so that no group is without weight.
-    weights = np.maximum(weights, max(float(weights.max()), 1.0) * 1e-9)
-    weights /= weights.sum()
-    rows = np.asarray([number[g] for g in groups])
-    sizes: Floats = np.zeros(len(names))
-    np.add.at(sizes, rows, weights)
-    strata = []
-    cells = np.zeros(len(names), dtype=np.int64)
-    for column in stratify:
-        values, columns = np.unique(table.column(column).to_pylist(), return_inverse=True)
-        if len(values) > 1:
-            matrix = np.zeros((len(names), len(values)))
-            np.add.at(matrix, (rows, columns), weights)
-            strata.append(matrix)
-            cells = cells * len(values) + matrix.argmax(axis=1)
-    _, cells = np.unique(cells, return_inverse=True)
-    return _Problem(sizes, strata, np.asarray(list(ratios.values())), cells)
-
-
-def _size_class(size: float) -> int:
-    """Half powers of two: groups of about one size are drawn in an order that the seed decides."""
-    return round(2 * math.log2(size))
-
-
-def _greedy(problem: _Problem, order: list[int]) -> Ints:
-    """Give each group to the split that lacks most of its stratum; then no split stays empty."""
-    where = np.zeros(len(order), dtype=np.int64)
-    for cell in range(int(problem.cells.max()) + 1):
-        members = [i for i in order if problem.cells[i] == cell]
-        lacking = problem.ratios * problem.sizes[members].sum()
-        for i in members:
-            where[i] = int(np.argmax(lacking))
-            lacking[where[i]] -= problem.sizes[i]
-        if len(members) >= len(problem.ratios):
-            _fill_empty(problem, where, members)
-    _fill_empty(problem, where, order)
-    return where
-
-
-def _fill_empty(problem: _Problem, where: Ints, members: list[int]) -> None:
-    """Bring the smallest group that can be spared into each split that has none of these."""
-    for split in range(len(problem.ratios)):
-        if (where[members] == split).any():
-            continue
-        counts = np.bincount(where[members], minlength=len(problem.ratios))
-        spare = [i for i in members if counts[where[i]] > 1]
-        where[min(spare, key=lambda i: (problem.sizes[i], i))] = split
-
-
-def _search(problem: _Problem, where: Ints, order: list[int]) -> Ints:
-    """Move single groups, else swap two of like size, as long as the cost falls."""
-    windows = [np.asarray(order[i : i + _WINDOW]) for i in range(0, len(order), _WINDOW)]
-    idle = 0
-    for turn in range(_MOST_STEPS):
-        window = windows[turn % len(windows)]
-        state = _State.of(problem, where)
-        change = state.best(_moves(problem, where, window))
-        change = change or state.best(_swaps(problem, where, window))
-        idle = 0 if change else idle + 1
-        if idle == len(windows):
-            break
-        for group, split in change:
-            where[group] = split
-    return where
-
-
-def _moves(problem: _Problem, where: Ints, window: Ints) -> _Changes:
-    """Return every move of one group to another split that leaves none without a stratum."""
-    splits = len(problem.ratios)
-    free = window[problem.leaves(where)[window]]
-    group = np.repeat(free, splits)
-    to = np.tile(np.arange(splits), len(free))
-    away = to != where[group]
-    group, to = group[away], to[away]
-    return _Changes(group, np.full(len(group), -1), to)
-
-
-def _swaps(problem: _Problem, where: Ints, window: Ints) -> _Changes:
-    """Return swaps of groups in different splits that are neighbours by size."""
-    by_size = window[np.argsort(problem.sizes[window], kind="stable")]
-    pairs = [(by_size[:-k], by_size[k:]) for k in range(1, _NEIGHBOURS + 1) if k < len(by_size)]
-    if not pairs:
-        return _Changes(by_size[:0], by_size[:0], by_size[:0])
-    group, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    free = problem.leaves(where)
-    alike = problem.cells[group] == problem.cells[other]
-    fits = (where[group] != where[other]) & (alike | (free[group] & free[other]))
-    return _Changes(group[fits], other[fits], where[other[fits]])
-
-
-@dataclass(frozen=True)
-class _Changes:
-    """Change `i` brings `group[i]` into split `to[i]` and, unless it is -1, `other[i]` back."""
-
-    group: Ints
-    other: Ints
-    to: Ints
-
-    def shift(self, values: Floats) -> Floats:
-        """Return what changes sides: `values` (groups, n) to (changes, n)."""
-        back = np.where((self.other >= 0)[:, None], values[np.maximum(self.other, 0)], 0.0)
-        moved: Floats = values[self.group] - back
-        return moved
-
-
-@dataclass(frozen=True)
-class _State:
-    """What each split holds, and what a change would cost."""
-
-    problem: _Problem
-    where: Ints
-    held: Floats
-    """(splits, 1)"""
-    strata: list[Floats]
-    """Per stratified column (splits, values)."""
-
-    @classmethod
-    def of(cls, problem: _Problem, where: Ints) -> _State:
-        def total(matrix: Floats) -> Floats:
-            sums = np.zeros((len(problem.ratios), matrix.shape[1]))
-            np.add.at(sums, where, matrix)
-            return sums
-
-        held = total(problem.sizes[:, None])
-        return cls(problem, where, held, [total(m) for m in problem.strata])
-
-    def best(self, changes: _Changes) -> list[tuple[int, int]]:
-        """Return the change that lowers the cost most, as (group, new split); empty: none does."""
-        if not len(changes.group):
-            return []
-        held = self._after(changes, self.held, self.problem.sizes[:, None])
-        strata = [
-            self._after(changes, sums, matrix)
-            for sums, matrix in zip(self.strata, self.problem.strata, strict=True)
-        ]
-        costs = self._cost(held, strata)
-        now = self._cost(self.held[None], [s[None] for s in self.strata])[0]
-        i = int(np.argmin(costs))
-        if costs[i] > now - _ENOUGH:
-            return []
-        group, other = int(changes.group[i]), int(changes.other[i])
-        back = [(other, int(self.where[group]))] if other >= 0 else []
-        return [(group, int(changes.to[i])), *back]
-
-    def _after(self, changes: _Changes, sums: Floats, values: Floats) -> Floats:
-        """Return the sums (changes, splits, n) after each change."""
-        shift = changes.shift(values)
-        after = np.repeat(sums[None], len(shift), axis=0)
-        rows = np.arange(len(shift))
-        after[rows, self.where[changes.group]] -= shift
-        after[rows, changes.to] += shift
-        return after
-
-    def _cost(self, held: Floats, strata: list[Floats]) -> Floats:
-        """Return the cost of each state: `held` is (states, splits, 1)."""
-        cost = 3 * _worst(np.abs(held[..., 0] - self.problem.ratios))
-        if strata:
-            distances = [
-                0.5 * np.abs(sums / held - matrix.sum(axis=0)).sum(axis=-1)
-                for sums, matrix in zip(strata, self.problem.strata, strict=True)
-            ]
-            cost = cost + _worst(np.mean(distances, axis=0))
-        return cost
-
-
-def _worst(deviations: Floats) -> Floats:
-    """Return the largest deviation over the splits, and a little of the mean."""
-    worst: Floats = deviations.max(axis=-1) + _SLACK * deviations.mean(axis=-1)
-    return worst
+def _too_few_groups(found: int, splits: Sequence[str]) -> str:
+    return (
+        f"split: {found} group(s) found, {len(splits)} needed, one for each of "
+        f"{', '.join(splits)}. Add documents of other companies or patients, set a ratio "
+        "to 0, or link by document"
+    )
