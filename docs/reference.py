@@ -1,7 +1,8 @@
 """Write the generated parts of the documentation, or `--check` that they have not drifted.
 
-`docs/cli.md` comes from the commands, `docs/config.md` from `BuildConfig`, and the field tables
-of `docs/families.md` from the models of `family.yaml` and `examples.yaml`.
+`docs/cli.md` comes from the commands, `docs/config.md` from `BuildConfig`, the field tables of
+`docs/families.md` from the models of `family.yaml` and `examples.yaml`, and the table of
+`docs/leakage.md` from the checks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic_core import PydanticUndefined
 from sftdata.cli import app
 from sftdata.config import BuildConfig
 from sftdata.families import examples, family
+from sftdata.registry import BUILTIN, checks
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/reference.py; edit the source, then run `make reference`. -->"
@@ -53,7 +55,13 @@ def pages() -> dict[str, str]:
     families = (DOCS / "families.md").read_text(encoding="utf-8")
     families = _filled(families, "family", "".join(_model(m) for m in FAMILY_MODELS))
     families = _filled(families, "examples", "".join(_model(m) for m in EXAMPLE_MODELS))
-    return {"cli.md": "".join(_cli()), "config.md": "".join(_config()), "families.md": families}
+    leakage = (DOCS / "leakage.md").read_text(encoding="utf-8")
+    return {
+        "cli.md": "".join(_cli()),
+        "config.md": "".join(_config()),
+        "families.md": families,
+        "leakage.md": _filled(leakage, "checks", "".join(_checks())),
+    }
 
 
 def _filled(page: str, name: str, text: str) -> str:
@@ -61,6 +69,13 @@ def _filled(page: str, name: str, text: str) -> str:
     begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
     before, rest = page.split(begin)
     return f"{before}{begin}\n{text}{end}{rest.split(end)[1]}"
+
+
+def _checks() -> Iterator[str]:
+    yield "\n| check | question | why | what to do |\n|---|---|---|---|\n"
+    for name in BUILTIN["check"]:
+        kind = checks.get(name)
+        yield f"| `{name}` | {kind.question} | {kind.why} | {kind.action} |\n"
 
 
 def _cli() -> Iterator[str]:
