@@ -43,6 +43,15 @@ def folds(
             f"split.folds: {found} group(s) found, {k} needed, one for each fold; "
             "set fewer folds or add documents of other companies or patients"
         )
-    problem = Problem.of(groups, np.asarray(weights, dtype=np.float64), [1 / k] * k, strata=strata)
+    # Sums of fractions depend on their order, and with it a tie: rows come in one order.
+    order = sorted(
+        range(len(groups)), key=lambda i: (groups[i], weights[i], *(column[i] for column in strata))
+    )
+    problem = Problem.of(
+        [groups[i] for i in order],
+        np.asarray([weights[i] for i in order], dtype=np.float64),
+        [1 / k] * k,
+        strata=[[column[i] for i in order] for column in strata],
+    )
     fold_of = solve(problem, seed=seed, purpose="folds")
     return [fold_of[group] for group in groups]

@@ -241,7 +241,7 @@ class Split(Decision):
         kept = [i for i, split in enumerate(rows.verdicts) if split in used]
         bare = [s for s in used if s not in {rows.verdicts[i] for i in kept}]
         if len(names) < len(bare):
-            raise ConfigError(_too_few_groups(len(names), bare))
+            raise ConfigError(_too_few_groups(len(names), bare, rows))
         split_of = self._by_hash(names) if self.mode == "hash" else self._search(rows, free, kept)
         for i in free:
             rows.put(i, split_of[rows.groups[i]], self.mode, rows.groups[i])
@@ -302,7 +302,7 @@ class Split(Decision):
         inside, why = periods.place(earliest, latest)
         groups = [rows.groups[i] for i in free]
         if len(set(groups)) < len(used):
-            raise ConfigError(_too_few_groups(len(set(groups)), labels))
+            raise ConfigError(_too_few_groups(len(set(groups)), labels, rows))
         strata = rows.strata(self.stratify, free)
         problem = Problem.of(
             groups, rows.weights[free], list(used.values()), strata=strata, windows=inside
@@ -345,13 +345,9 @@ class Split(Decision):
         counts = Counter(rows.verdicts)
         for number, split in enumerate(self._used()):
             if not counts[split]:
-                reasons = Counter(
-                    r for v, r in zip(rows.verdicts, rows.reasons, strict=True) if v == QUARANTINE
-                )
-                lost = ", ".join(f"{r} {n}" for r, n in sorted(reasons.items())) or "none"
                 raise ConfigError(
                     f"split: mode {self.mode} leaves no document for {split} "
-                    f"({periods.words(number)}; quarantined: {lost}); set other cutoffs, a "
+                    f"({periods.words(number)}; quarantined: {_lost(rows)}); set other cutoffs, a "
                     "smaller embargo_days, or add documents of that time"
                 )
 
@@ -377,9 +373,17 @@ class Split(Decision):
         return table.append_column("fold", pa.array(numbers, pa.int64()))
 
 
-def _too_few_groups(found: int, splits: Sequence[str]) -> str:
+def _too_few_groups(found: int, splits: Sequence[str], rows: Rows) -> str:
+    gone = _lost(rows)
     return (
         f"split: {found} group(s) found, {len(splits)} needed, one for each of "
         f"{', '.join(splits)}. Add documents of other companies or patients, set a ratio "
-        "to 0, or link by document"
+        "to 0, or link by document" + (f" (quarantined: {gone})" if gone != "none" else "")
     )
+
+
+def _lost(rows: Rows) -> str:
+    """Say how many documents have left so far, by reason."""
+    pairs = zip(rows.verdicts, rows.reasons, strict=True)
+    reasons = Counter(reason for verdict, reason in pairs if verdict == QUARANTINE)
+    return ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items())) or "none"
