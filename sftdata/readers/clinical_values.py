@@ -60,7 +60,7 @@ _VITALS: tuple[tuple[str, str, str, dict[str, str], float, float, bool], ...] = 
 
 _PRESSURE = re.compile(
     r"(?<![A-Za-z])(?:BP|B/P|blood pressure|血压)" + _IS + r"(?P<s>\d{2,3})[ ]?/[ ]?(?P<d>\d{2,3})"
-    r"(?![\d.]|[ ]*(?:[-–~/]|to\b|至)[ ]*\d)(?:[ ]*(?P<u>mm[ ]?Hg))?",
+    r"(?!\d|\.\d|[ ]*(?:[-–~/]|to\b|至)[ ]*\d)(?:[ ]*(?P<u>mm[ ]?Hg))?",
     re.IGNORECASE,
 )
 _WRONG_BEFORE = re.compile(

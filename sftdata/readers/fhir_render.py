@@ -45,20 +45,26 @@ def _full_table(page: Page, header: list[str], rows: list[list[Cell]]) -> None:
     page.table([header[n] for n in kept], [[row[n] for n in kept] for row in rows])
 
 
-def _latest(records: Iterable[Record]) -> list[Record]:
-    """Return the last record of each code by date."""
-    newest: dict[str, Record] = {}
+_VALUES_CHARTED = 3
+
+
+def _latest(records: Iterable[Record], most: int) -> list[Record]:
+    """Return the last records of each code by date, one a day."""
+    by_code: dict[str, dict[str, Record]] = {}
     for record in records:
-        held = newest.get(record.facts[0].name)
-        if held is None or record.date >= held.date:
-            newest[record.facts[0].name] = record
-    return list(newest.values())
+        by_code.setdefault(record.facts[0].name, {})[record.date] = record
+    return [days[day] for days in by_code.values() for day in sorted(days, reverse=True)[:most]]
 
 
 def charted_once(records: list[Record]) -> list[Record]:
-    """Return results for a summary: the most recent of each vital sign, test and screening."""
-    kept = {id(r) for s in ("vitals", "labs", "social", "findings")
-            for r in _latest(x for x in records if x.section == s)}  # fmt: skip
+    """Return what a summary shows: the last values of each vital sign and test, for their trend.
+
+    Of screenings and other findings the most recent one stands.
+    """
+    kept: set[int] = set()
+    for section, most in (("vitals", _VALUES_CHARTED), ("labs", _VALUES_CHARTED),
+                          ("social", 1), ("findings", 1)):  # fmt: skip
+        kept |= {id(r) for r in _latest((x for x in records if x.section == section), most)}
     once = {"vitals", "labs", "social", "findings"}
     return [r for r in records if r.section not in once or id(r) in kept]
 
