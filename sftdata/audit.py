@@ -7,21 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from sftdata.audit_baseline import against_baseline, read_baseline
 from sftdata.audit_sources import digest_files, load
-from sftdata.chance import rank
 from sftdata.dataset import AuditData
 from sftdata.errors import ConfigError
+from sftdata.leakage import leakages
 from sftdata.registry import BUILTIN
 from sftdata.registry import checks as registered
 from sftdata.report import AuditReport, CheckResult, Leakage, Totals, Verdict
-from sftdata.similarity.overlap import leakage_index
 
 __all__ = ["audit", "audit_data", "digest_files"]
 
@@ -39,6 +37,9 @@ def audit(
     splits: Mapping[str, str | Path] | None = None,
     checks: Sequence[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    against: Mapping[str, Any] | None = None,
+    baseline: str | Path | AuditReport | None = None,
+    fail_on: Literal["error", "warning"] = "error",
     excerpts: bool = True,
     seed: int = 0,
 ) -> AuditReport:
@@ -55,6 +56,10 @@ def audit(
         splits: name of a split → its file, where one file is one split.
         checks: names of the checks to make; None makes all.
         options: settings of single checks, such as `{"near_samples": {"threshold": 0.7}}`.
+        against: name of an evaluation set → its file, folder or table: samples that hold its items
+            are found. The same as `options={"contamination": {"against": {…}}}`.
+        baseline: an earlier report (or its JSON file): what is worse than there is an error.
+        fail_on: from which severity on `report.exit_code` is 1.
         excerpts: False leaves every excerpt of a sample out of the report.
         seed: of the random splits that the leakage index is compared with.
 
@@ -71,9 +76,19 @@ def audit(
     if dataset is None and not splits:
         raise ConfigError("dataset: nothing to audit; give a path, a table or splits={…}")
     columns = [text] if isinstance(text, str) else text
-    data = load(dataset, group=group, text=columns, splits=splits, excerpts=excerpts)
+    old = read_baseline(baseline) if isinstance(baseline, str | Path) else baseline
+    sets = {**(options or {}).get("contamination", {}).get("against", {}), **(against or {})}
+    data = load(dataset, group=group, text=columns, splits=splits, excerpts=excerpts, against=sets)
     settings = {"group": group, "text": list(columns or ()) or None, "seed": seed}
-    return audit_data(data, checks=checks, options=options, seed=seed, settings=settings)
+    return audit_data(
+        data,
+        checks=checks,
+        options=options,
+        baseline=old,
+        fail_on=fail_on,
+        seed=seed,
+        settings=settings,
+    )
 
 
 def audit_data(
@@ -81,15 +96,31 @@ def audit_data(
     *,
     checks: Sequence[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    baseline: AuditReport | None = None,
+    fail_on: Literal["error", "warning"] = "error",
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
 ) -> AuditReport:
     """Audit what is in memory already; see `audit`."""
     parts = _parts(checks, options or {})
     results = tuple(_ask(part, data) for part in parts)
-    leakage = _leakage(data, seed)
+    leakage = leakages(data, seed)
+    report = _report(data, parts, results, (leakage, fail_on, settings or {}))
+    if baseline is None:
+        return report
+    results = (*results, against_baseline(report, baseline))
+    return _report(data, parts, results, (leakage, fail_on, settings or {}))
+
+
+def _report(
+    data: AuditData,
+    parts: Sequence[Any],
+    results: tuple[CheckResult, ...],
+    more: tuple[tuple[Leakage, ...], Literal["error", "warning"], Mapping[str, Any]],
+) -> AuditReport:
+    leakage, fail_on, settings = more
     verdict, meaning = _judge(results, data)
-    given = {k: v for k, v in (settings or {}).items() if v is not None}
+    given = {k: v for k, v in settings.items() if v is not None}
     given["checks"] = {part.name: part.model_dump(mode="json") for part in parts}
     metrics: dict[str, Any] = {}
     if leakage:
@@ -108,6 +139,7 @@ def audit_data(
         metrics=metrics,
         settings=given,
         versions=_versions(),
+        fail_on=fail_on,
     )
 
 
@@ -229,56 +261,6 @@ def _largest_groups(data: AuditData) -> dict[str, dict[str, int]]:
             found.setdefault(str(group), {})[split] = count
     ranked = sorted(found, key=lambda g: (len(found[g]) < 2, -sum(found[g].values()), g))
     return {g: dict(sorted(found[g].items())) for g in ranked[:LISTED_GROUPS]}
-
-
-def _leakage(data: AuditData, seed: int) -> tuple[Leakage, ...]:
-    """Return the leakage index of train with each held-out split, beside two random splits."""
-    if len(data.splits) < 2 or not data.has("prompt"):
-        return ()
-    texts = data.text
-    train = data.rows_of(data.train)
-    out = []
-    for held in data.splits[1:]:
-        rows = data.rows_of(held)
-        both = np.sort(np.concatenate([train, rows]))
-        by_document = None
-        if data.has("document_ids"):
-            first = [(names or [""])[0] for names in data.array("document_ids").to_pylist()]
-            shuffled = _shuffled(both, [first[r] for r in both], len(rows), seed)
-            by_document = _index(texts, both, shuffled)
-        shuffled = _shuffled(both, [data.ids[r] for r in both], len(rows), seed)
-        out.append(
-            Leakage(
-                train=data.train,
-                held_out=held,
-                index=round(_share(texts, train, rows), 4),
-                by_row=_index(texts, both, shuffled),
-                by_document=by_document,
-            )
-        )
-    return tuple(out)
-
-
-def _shuffled(
-    rows: NDArray[np.int64], keys: Sequence[str], size: int, seed: int
-) -> NDArray[np.int64]:
-    """Return about `size` of the rows, chosen by whole keys in the order of their hash."""
-    order = np.argsort([rank(seed, k) for k in keys], kind="stable")
-    named = np.array(keys, dtype=object)[order]
-    starts = np.flatnonzero(np.append(True, named[1:] != named[:-1]))
-    end = starts[min(int(np.searchsorted(starts, size)), len(starts) - 1)]
-    return np.sort(rows[order[: max(int(end), 1)]])
-
-
-def _index(texts: pa.Array, both: NDArray[np.int64], held: NDArray[np.int64]) -> float | None:
-    train = np.setdiff1d(both, held)
-    return round(_share(texts, train, held), 4) if len(train) and len(held) else None
-
-
-def _share(texts: pa.Array, train: NDArray[np.int64], held: NDArray[np.int64]) -> float:
-    return leakage_index(
-        texts.take(pa.array(train)), texts.take(pa.array(held)), n=8, mask_numbers=True
-    )
 
 
 def _versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -34,6 +35,7 @@ def load(
     text: Sequence[str] | None = None,
     splits: Mapping[str, str | Path] | None = None,
     excerpts: bool = True,
+    against: Mapping[str, Any] | None = None,
 ) -> AuditData:
     """Read a dataset of any known kind and shape.
 
@@ -45,6 +47,7 @@ def load(
         text: the columns to read as text; the last of several is the completion.
         splits: name of the split → its file, under the folder `dataset` where there is one.
         excerpts: whether findings may show excerpts.
+        against: name of an evaluation set → its file, folder or table.
 
     Raises:
         ConfigError: no such path, column or shape; the message lists what there is.
@@ -79,7 +82,31 @@ def load(
         digest=digest,
         absent=absent,
         excerpts=excerpts,
+        against={name: _items(name, given) for name, given in (against or {}).items()},
     )
+
+
+def _items(name: str, given: Any) -> pa.Array:
+    """Return the text of each item of an evaluation set: its question with its answer.
+
+    A set that also has a context counts without it: benchmarks share public passages with
+    everybody, and what contaminates is the task. Of an unknown shape every text column counts.
+    """
+    if isinstance(given, str | Path) and not Path(given).exists():
+        raise ConfigError(f"against.{name}: {given} does not exist")
+    raw = _from_path(Path(given))[0] if isinstance(given, str | Path) else _from_object(given)
+    table = _concat([part.replace_schema_metadata(None) for _, part in raw])
+    try:
+        columns = canonical(table)[0]
+    except ConfigError:
+        texts = [n for n in table.column_names if pa.types.is_string(table.schema.field(n).type)]
+        if not texts:
+            raise
+        columns = canonical(table, text=texts)[0]
+    wanted = ("question", "answer") if "question" in columns.column_names else ()
+    names = [n for n in wanted or ("prompt", "completion") if n in columns.column_names]
+    filled = [pc.fill_null(columns.column(n).combine_chunks(), "") for n in names]
+    return pc.binary_join_element_wise(*filled, "\n") if len(filled) > 1 else filled[0]
 
 
 def digest_files(
@@ -171,8 +198,9 @@ def _lineage(root: Path) -> pa.Table | None:
     if not path.is_file():
         return None
     wanted = ("document_id", "text", "split", "group", "locale", "kind", "title")
+    dated = ("published", "keys", "metadata")
     have = set(pq.read_schema(path).names)
-    return pq.read_table(path, columns=[c for c in wanted if c in have])
+    return pq.read_table(path, columns=[c for c in (*wanted, *dated) if c in have])
 
 
 def _from_object(dataset: Any) -> Raw:

@@ -230,6 +230,15 @@ class Leakage(_Record):
     """The same rows, shuffled one by one into splits of the same size."""
     by_document: float | None = None
     """The same rows, whole documents shuffled."""
+    by_group: float | None = None
+    """The same rows, whole groups (companies, patients) shuffled."""
+    thresholds: tuple[float, ...] = ()
+    curve: tuple[float, ...] = ()
+    """Share of held-out samples of which at least each threshold stands in train."""
+    curves: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """The same curve had the rows been split by `row`, `document` or `group` at random."""
+    compared: float = 1.0
+    """Part of all 8-grams that was compared; below 1 they were drawn by hash."""
 
 
 class DataFile(_Record):
@@ -273,11 +282,14 @@ class AuditReport(_Record):
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    fail_on: Literal["error", "warning"] = "error"
+    """What makes the exit code 1."""
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 when the verdict is `blocked`."""
-        return 1 if self.verdict == "blocked" else 0
+        """1 when the verdict is `blocked`, or not `clean` where warnings count; otherwise 0."""
+        stops = ("blocked", "warnings") if self.fail_on == "warning" else ("blocked",)
+        return 1 if self.verdict in stops else 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -32,6 +32,10 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "twin_of": ("twin_of",),
     "reason_code": ("reason_code",),
     "split": ("split",),
+    "domain": ("domain",),
+    "phrasing": ("phrasing", "template_id"),
+    "published": ("published", "filing_date", "published_date", "visit_date", "period_end", "date"),
+    "derived_from": ("derived_from", "paraphrase_of", "augmented_from", "parent_id", "original_id"),
 }
 _LIKELY_GROUPS = (
     *("company", "cik", "ticker", "issuer", "patient", "patient_id", "subject_id", "mrn"),

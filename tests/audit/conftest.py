@@ -88,13 +88,20 @@ def prose(count, *seed, zh=False):
     return " ".join(words).capitalize() + "."
 
 
+def sentence(name, group, figure, year, *, zh):
+    if zh:
+        return f"{year}年{group}实现营业收入{figure}万元，见{name}。"
+    return f"Net sales of {group} were ${figure:,} thousand in {year}, as {name} states."
+
+
 def document(name, group, split, *, zh, paragraphs=8):
     figure = pick(range(10_000, 99_999), name, "figure")
-    if zh:
-        fact = f"报告期内{group}实现营业收入{figure}万元，见{name}。"
-    else:
-        fact = f"Net sales of {group} were ${figure:,} thousand in the year, as {name} states."
+    fact = sentence(name, group, figure, pick(range(2010, 2024), name, "year"), zh=zh)
+    # A refusal sees a sentence of the same words: its context alone must not give it away.
+    other = pick(range(10_000, 99_999), name, "other")
+    decoy = sentence(name, group, other, pick(range(2010, 2024), name, "past"), zh=zh)
     blocks = [prose(60, name, p, zh=zh) for p in range(paragraphs)]
+    blocks[3] = decoy + " " + prose(30, name, "far", zh=zh)
     blocks.insert(2, fact + " " + prose(30, name, "near", zh=zh))
     text = "\n\n".join(blocks)
     doc = Document(
