@@ -10,7 +10,13 @@ from pydantic import ValidationError
 
 from sftdata.errors import ConfigError
 from sftdata.part import VERDICTS
-from sftdata.stages.decisions.link import Link, company_name, normalise_key
+from sftdata.stages.decisions.link import (
+    NEAR_NAMES,
+    Link,
+    company_name,
+    near_misses,
+    normalise_key,
+)
 from sftdata.stages.files import list_files
 from sftdata.stages.read import Read
 from sftdata.stages.unpack import documents
@@ -257,3 +263,56 @@ def test_fifteen_real_filings_are_five_companies(real_data):
     expected = {name.split("/")[1].split("_")[0] for name in files.column("path").to_pylist()}
     assert {f"cik-{int(c):010d}" for c in expected} == set(verdicts)
     assert len(set(verdicts)) == 5
+
+
+def test_a_document_is_named_in_an_alias_by_its_id():
+    link = Link(by=("patient",), aliases={"article": ("document:Preprint-1", "document:pmid-7")})
+    rows = decide(link, doc("Preprint-1"), doc("pmid-7"), doc("pmid-8"), doc("PREPRINT-10"))
+    assert rows["Preprint-1"]["verdict"] == rows["pmid-7"]["verdict"]
+    assert len({r["verdict"] for r in rows.values()}) == 3
+    assert {rows["pmid-8"]["reason"], rows["PREPRINT-10"]["reason"]} == {"missing_key"}
+    # A document may hold together what has keys of its own.
+    link = Link(aliases={"chart": ("document:note-1", "patient:77")})
+    rows = decide(link, doc("note-1"), doc("note-2", "patient:77"), doc("note-3"))
+    assert rows["note-1"]["verdict"] == rows["note-2"]["verdict"] != rows["note-3"]["verdict"]
+    assert re.fullmatch(r"patient-[0-9a-f]{20}", rows["note-1"]["verdict"])
+
+
+def test_several_keys_of_any_kind_tie_at_once():
+    link = Link(by=("company", "doi", "lei"))
+    rows = decide(
+        link,
+        doc("a", "cik:1", "lei:5493001KJTIIGC8Y1R12"),
+        doc("b", "lei:5493001kjtiigc8y1r12", "doi:10.1/X"),
+        doc("c", "doi:10.1/x", "patient:1"),
+        doc("d", "patient:1"),
+    )
+    assert {rows[i]["verdict"] for i in "abc"} == {"cik-0000000001"}
+    assert rows["d"]["reason"] == "missing_key"
+    assert (rows["c"]["reason"], rows["c"]["because_of"]) == ("doi", "b")
+
+
+def test_near_miss_names_are_listed_and_not_linked():
+    link = Link()
+    table = link.decide(
+        link.keys(
+            to_table(
+                [
+                    doc("a", "cik:1", "company_name:Alphabet Inc."),
+                    doc("b", "cik:2", "company_name:Alphabet Holdings, Inc."),
+                    doc("c", "cik:3", "company_name:Alhpabet"),
+                    doc("d", "cik:1", "former_name:Alphabet Group"),
+                    doc("e", "cik:9", "company_name:Aflac", "patient:alphabett"),
+                ],
+                Document,
+            )
+        )
+    )
+    found = near_misses(table)
+    assert found.schema.equals(NEAR_NAMES)
+    pairs = {(r["left"], r["right"], r["why"]) for r in found.to_pylist()}
+    one, two, three = (f"cik-000000000{n}" for n in (1, 2, 3))
+    # A company's own former name is no near miss.
+    assert pairs == {(one, two, "generic_words"), (one, three, "one_letter")}
+    assert len(set(table["verdict"].to_pylist())) == 4
+    assert near_misses(link.decide(link.keys(to_table([], Document)))).num_rows == 0

@@ -19,9 +19,18 @@ from scipy.sparse.csgraph import connected_components
 
 from sftdata.errors import ConfigError
 from sftdata.part import VERDICTS, Decision
+from sftdata.similarity.names import near_names
 from sftdata.text import normalise
 
-__all__ = ["Link", "company_name", "normalise_key"]
+__all__ = ["NEAR_NAMES", "Link", "company_name", "near_misses", "normalise_key"]
+
+NEAR_NAMES: pa.Schema = pa.schema(
+    [
+        pa.field(n, pa.string(), nullable=False)
+        for n in ("left", "right", "left_name", "right_name", "why")
+    ]
+)
+"""Groups whose company names are nearly the same: `left` and `right` are groups."""
 
 Name = tuple[str, str]
 """A key as it is compared: (kind, normalised value)."""
@@ -31,7 +40,8 @@ _KINDS = {
     "patient": ("patient", "patient_identifier"),
     "document": (),
 }
-_PUBLIC = frozenset(_KINDS["company"])
+_DOCUMENT = "document"
+_PUBLIC = frozenset((*_KINDS["company"], _DOCUMENT))
 """Kinds whose values may be shown. All others may name a person, so only a hash is shown."""
 
 _PLACEHOLDER = re.compile(
@@ -110,7 +120,8 @@ class Link(Decision):
     by: tuple[str, ...] = Field(default=("company", "patient"), min_length=1)
     aliases: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Keys of one owner, `kind:value`, under a name of your choice: parent and subsidiary, two
-    CIKs of one reorganised company, two record numbers of one patient."""
+    CIKs of one reorganised company, two record numbers of one patient. `document:<id>` names a
+    document itself: preprint and article, a note and its addendum."""
     secret_env: str | None = None
     """Environment variable with a secret that keys the hashes of patients. Without it a record
     number can be found again by hashing all possible numbers."""
@@ -128,11 +139,15 @@ class Link(Decision):
     def keys(self, batch: pa.Table) -> pa.Table:
         """Return `id` and the normalised keys of the chosen kinds, as `kind:value`."""
         wanted = self._kinds()
+        named = {n for names in self._alias_edges().values() for n in names if n[0] == _DOCUMENT}
         rows = []
-        for keys in batch.column("keys").to_pylist():
-            names = {normalise_key(k["kind"], k["value"]) for k in keys if k["kind"] in wanted}
-            rows.append([f"{n[0]}:{n[1]}" for n in sorted(n for n in names if n)])
         ids = batch.column("document_id").cast(pa.string())
+        for document_id, keys in zip(
+            ids.to_pylist(), batch.column("keys").to_pylist(), strict=True
+        ):
+            names = {normalise_key(k["kind"], k["value"]) for k in keys if k["kind"] in wanted}
+            names |= {normalise_key(_DOCUMENT, document_id)} & named
+            rows.append([f"{n[0]}:{n[1]}" for n in sorted(n for n in names if n)])
         schema = pa.schema([VERDICTS.field("id"), ("keys", pa.list_(pa.string()))])
         return pa.table([ids, pa.array(rows, pa.list_(pa.string()))], schema=schema)
 
@@ -206,6 +221,39 @@ class Link(Decision):
                 "set it to a long random text and keep it out of the dataset"
             )
         return secret.encode()
+
+
+def near_misses(verdicts: pa.Table) -> pa.Table:
+    """Return the groups that may be one company, by their names; nothing is linked by it.
+
+    Whoever finds two of them to be one writes an alias.
+
+    Args:
+        verdicts: what `Link.decide` returned.
+
+    Returns:
+        Rows of `NEAR_NAMES`, sorted.
+
+    >>> schema = pa.schema([*VERDICTS, ("keys", pa.list_(pa.string()))])
+    >>> rows = [("a", "cik-1", ["company_name:aflac x"]), ("b", "cik-2", ["company_name:afalc x"])]
+    >>> near_misses(pa.Table.from_pylist([
+    ...     {"id": i, "verdict": g, "reason": "cik", "because_of": "", "keys": k}
+    ...     for i, g, k in rows], schema=schema)).to_pylist()[0]["why"]
+    'one_letter'
+    """
+    groups_of: dict[str, set[str]] = defaultdict(set)
+    for row in verdicts.select(["verdict", "keys"]).to_pylist():
+        for kind, name in map(_name, row["keys"]):
+            if kind == "company_name":
+                groups_of[name].add(row["verdict"])
+    rows = set()
+    for near in near_names(groups_of):
+        for a in groups_of[near.left] - groups_of[near.right]:
+            for b in groups_of[near.right] - groups_of[near.left]:
+                (left, left_name), (right, right_name) = sorted([(a, near.left), (b, near.right)])
+                rows.add((left, right, left_name, right_name, near.why))
+    ordered = [dict(zip(NEAR_NAMES.names, row, strict=True)) for row in sorted(rows)]
+    return pa.Table.from_pylist(ordered, schema=NEAR_NAMES)
 
 
 @dataclass
