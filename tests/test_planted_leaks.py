@@ -212,3 +212,31 @@ def test_a_file_that_was_changed_no_longer_has_the_digest_of_its_report(out):
     assert audit(out).digest == stored["digest"]
     write(out, [s for s in rows(out) if s["split"] != "test" or s["kind"] != "writing"])
     assert audit(out).digest != stored["digest"]
+
+
+def test_only_a_text_to_be_written_may_be_its_own_evidence(out):
+    """A section that its author wrote is the target and the evidence: it is not in the prompt."""
+    samples = rows(out)
+    texts = {
+        d["document_id"]: d["text"]
+        for d in pq.read_table(out / "lineage/documents.parquet").to_pylist()
+    }
+    own = one(samples, "train", "writing")
+    document = own["document_ids"][0]
+    start = next(
+        at
+        for at in range(0, len(texts[document]) - 200, 50)
+        if texts[document][at : at + 200] not in user(own)["content"]
+    )
+    target = texts[document][start : start + 200]
+    span = {"document_id": document, "start": start, "end": start + 200, "quote": target}
+    own |= {
+        "completion": [{"role": "assistant", "content": target}],
+        "answer": json.dumps({"text": target}),
+        "evidence": [span],
+    }
+    write(out, samples)
+    assert audit(out, checks=["evidence"]).check("evidence").status == "passed"
+    own["kind"] = "evidence"
+    write(out, samples)
+    assert named(audit(out, checks=["evidence"]), "evidence") == {own["sample_id"]}

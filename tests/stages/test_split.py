@@ -25,6 +25,7 @@ def keys(groups, weights=None, locales=None):
             "group": groups,
             "weight": pa.array(weights if weights is not None else [1.0] * n, pa.float64()),
             "domain": ["finance"] * n,
+            "kind": ["10-K"] * n,
             "locale": locales or ["en"] * n,
         }
     )

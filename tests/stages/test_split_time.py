@@ -48,6 +48,7 @@ def keys(rows):
             "group": [f"g{r[0]}" for r in rows],
             "weight": pa.array([float(r[3]) for r in rows]),
             "domain": ["finance"] * len(rows),
+            "kind": ["10-K"] * len(rows),
             "locale": ["en"] * len(rows),
             "earliest": pa.array([_day(r[1]) for r in rows], pa.date32()),
             "latest": pa.array([_day(r[2]) for r in rows], pa.date32()),

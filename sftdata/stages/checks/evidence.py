@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sftdata.dataset import EXCERPT, AuditData
 from sftdata.part import Part
@@ -35,13 +37,15 @@ class EvidenceCheck(Part):
         texts = _texts(data)
         findings, quotes, reread = [], 0, 0
         evidence, prompts = data.array("evidence"), data.array("prompt")
+        own = _own_targets(data)
         for row in range(data.rows):
             spans = evidence[row].as_py() or []
             prompt = (prompts[row].as_py() or "") if spans else ""
+            target = own[row].as_py() if own is not None else None
             for number, span in enumerate(spans):
                 quotes += 1
                 reread += span["document_id"] in texts
-                problem, found = _problem(span, prompt, texts)
+                problem, found = _problem(span, (prompt, target), texts)
                 if problem:
                     findings.append(self._finding(data, row, number, span, (problem, found)))
         lineage = (
@@ -94,8 +98,25 @@ def _texts(data: AuditData) -> dict[str, str]:
     return {str(name): texts[i].as_py() or "" for i, name in enumerate(names)}
 
 
-def _problem(span: Mapping[str, Any], prompt: str, texts: Mapping[str, str]) -> tuple[str, str]:
-    """Return what is wrong with a span, in words, and the text that stands there instead."""
+def _own_targets(data: AuditData) -> pa.Array | None:
+    """Return the completions of writing samples, null elsewhere; None where kinds are unknown.
+
+    A text to be written may be the author's own section: the target itself is then the evidence,
+    and must not stand in the prompt.
+    """
+    if not data.has("kind", "completion"):
+        return None
+    writing = pc.equal(pc.fill_null(data.array("kind"), ""), "writing")
+    return pc.if_else(writing, data.array("completion"), pa.scalar(None, pa.string()))
+
+
+def _problem(
+    span: Mapping[str, Any], shown: tuple[str, str | None], texts: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return what is wrong with a span, in words, and the text that stands there instead.
+
+    `shown` is the prompt, and the target where that may be its own evidence.
+    """
     quote, name = span["quote"] or "", span["document_id"]
     if not quote.strip():
         return "the quote is empty", ""
@@ -105,6 +126,7 @@ def _problem(span: Mapping[str, Any], prompt: str, texts: Mapping[str, str]) -> 
         there = texts[name][max(0, span["start"]) : max(0, span["end"])]
         if there != quote:
             return f"the text of {name} at {span['start']}-{span['end']} is not the quote", there
-    if quote not in prompt:
+    prompt, target = shown
+    if quote not in prompt and quote != target:
         return "the quote does not stand in the prompt", ""
     return "", ""

@@ -63,7 +63,7 @@ class Split(Decision):
     )
     """Share of each split, by `weight`. The order in time is train, validation, others, test."""
     seed: int = 0
-    stratify: tuple[str, ...] = ("domain", "locale")
+    stratify: tuple[str, ...] = ("domain", "locale", "kind")
     """What should be alike in every split: `domain`, `kind`, `locale`, `year`,
     `metadata:<kind>`."""
     mode: Literal["balanced", "hash", "temporal", "group_temporal"] = "balanced"
