@@ -17,9 +17,20 @@ _NAMESPACE = uuid.UUID("5f1d7c1e-6f0b-5b7e-9c53-0d2a8f6e4b10")
 _SLOT = re.compile(r"\{([a-z0-9_.]+)(?::([a-z]+))?\}")
 _UNIT_CASE = {"MG": "mg", "ML": "mL", "MCG": "mcg", "UNT": "units", "MEQ": "mEq", "HR": "hr"}
 _UNIT = re.compile(r"(?<=\d) (MG|ML|MCG|UNT|MEQ|HR)\b")
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 class CaseError(ValueError):
@@ -47,7 +58,7 @@ class Case:
     @classmethod
     def load(cls, path: Path) -> Case:
         """Read a case file; its stem (without the order number) is the name of the case."""
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
         return cls(path.stem.partition("-")[2], data)
 
     @property

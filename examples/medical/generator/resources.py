@@ -17,11 +17,10 @@ def number(text: str) -> int | float:
 
 
 def codeable(system: str, code: str, display: str, *more: dict[str, str]) -> Resource:
-    """Return a CodeableConcept whose text is its display."""
-    return {
-        "coding": [{"system": system, "code": code, "display": display}, *more],
-        "text": display,
-    }
+    """Return a CodeableConcept whose text is its display; without a code it has the text alone."""
+    own = [{"system": system, "code": code, "display": display}] if code else []
+    coding = [*own, *more]
+    return {"coding": coding, "text": display} if coding else {"text": display}
 
 
 def term(entry: list[str]) -> Resource:
@@ -132,7 +131,7 @@ def encounters(case: Case) -> Iterator[Resource]:
     for key, encounter in case.data["encounters"].items():
         yield {
             "resourceType": "Encounter", "id": case.uid("Encounter", key), "status": "finished",
-            "class": {"system": f"{HL7}/v3-ActCode", "code": encounter["class"], "display": CLASSES[encounter["class"]]},
+            "class": {"system": f"{HL7}/v3-ActCode", "code": encounter["class"], "display": CLASSES[encounter["class"]][case.chinese]},
             "type": [term(encounter["type"])],
             "subject": case.ref("Patient"),
             "participant": [{"individual": case.ref("Practitioner", encounter["by"])}],

@@ -57,7 +57,12 @@ NOTE_TYPES = {
     "us_joint": ("24531-6", "US Joint", "关节超声"),
 }
 
-CLASSES = {"AMB": "ambulatory", "EMER": "emergency", "IMP": "inpatient encounter", "VR": "virtual"}
+CLASSES = {
+    "AMB": ("ambulatory", "门诊"),
+    "EMER": ("emergency", "急诊"),
+    "IMP": ("inpatient encounter", "住院"),
+    "VR": ("virtual", "远程"),
+}
 
 SMOKING = {
     "never": ("266919005", "Never smoked tobacco (finding)", "从不吸烟"),
@@ -67,7 +72,7 @@ SMOKING = {
 
 ROUTES = {
     "oral": ("26643006", "Oral route (qualifier value)", "口服"),
-    "inhaled": ("18679011000001101", "Inhalation (qualifier value)", "吸入"),
+    "inhaled": ("447694001", "Respiratory tract route (qualifier value)", "吸入"),
     "subcutaneous": ("34206005", "Subcutaneous route (qualifier value)", "皮下注射"),
     "intravenous": ("47625008", "Intravenous route (qualifier value)", "静脉滴注"),
     "topical": ("6064005", "Topical route (qualifier value)", "外用"),

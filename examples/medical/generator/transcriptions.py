@@ -20,7 +20,7 @@ def csv_bytes(path: Path, cases: list[Case]) -> bytes:
     `same_as` repeats the text of an earlier note, as exports do that file a note twice.
     """
     people = {f"case:{case.name}": case.uid("Patient") for case in cases}
-    rows = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+    rows = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     texts: dict[str, str] = {}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
