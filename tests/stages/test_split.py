@@ -230,3 +230,13 @@ def test_weights_of_documents(weight, expected):
 def test_twenty_thousand_groups_are_quick():
     table = skewed(1, groups=20_000)
     assert size_deviation(table, Split().decide(table)) < 0.001
+
+
+def test_twelve_patients_beside_hundreds_of_notes_are_held_out_too():
+    """Both are medical and English: only the kind of document tells a chart from a note."""
+    names = [f"patient-{i:02d}" for i in range(12)] + [f"note-{i:03d}" for i in range(240)]
+    sizes = [40_000.0 + 3_000 * i for i in range(12)] + [3_000.0] * 240
+    kinds = ["patient_chart"] * 12 + ["clinical_note"] * 240
+    table = keys(names, sizes).set_column(4, "kind", pa.array(kinds))
+    split_of = by_id(Split().decide(table))
+    assert {split_of[f"d{i}"] for i in range(12)} == {"train", "validation", "test"}

@@ -107,7 +107,8 @@ def _own_targets(data: AuditData) -> pa.Array | None:
     if not data.has("kind", "completion"):
         return None
     writing = pc.equal(pc.fill_null(data.array("kind"), ""), "writing")
-    return pc.if_else(writing, data.array("completion"), pa.scalar(None, pa.string()))
+    said = data.array("completion")
+    return pc.if_else(writing, said, pa.scalar(None, said.type))
 
 
 def _problem(
