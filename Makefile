@@ -23,10 +23,10 @@ demo: $(VENV)/.base  ## Build the datasets of examples/ and say where the report
 	for name in $(EXAMPLES); do echo "  $(CURDIR)/examples/$$name/out/audit/report.html"; done
 
 test: $(VENV)/.dev  ## Run the fast tests
-	$(BIN)/pytest --doctest-modules sftdata tests -m "$(FAST)"
+	$(BIN)/pytest -n auto --dist loadfile -m "$(FAST)"
 
 check: lint demo notebooks  ## Everything: lint, types, all tests, docs, examples, notebooks
-	$(BIN)/pytest --doctest-modules sftdata tests -m "not gpu and not ray"
+	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray"
 
 lint: $(VENV)/.dev  ## Style, types and spelling
 	$(BIN)/ruff check .

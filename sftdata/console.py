@@ -122,7 +122,8 @@ def _account(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     yield "documents", f"{counts['documents']:,} in {counts['groups']:,} groups"
     yield "duplicates", _by(counts, "duplicates.", "none")
     yield "rejects", _by(counts, "rejects.", "none")
-    yield "dropped", _by(counts, "dropped.", "none", last=True)
+    losses = {k: n for k, n in counts.items() if not k.startswith("dropped.dedupe_")}
+    yield "dropped", _by(losses, "dropped.", "none", last=True)
 
 
 def _by(counts: Mapping[str, int], prefix: str, none: str, *, last: bool = False) -> str:

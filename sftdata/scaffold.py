@@ -23,7 +23,7 @@ documents:
   #   - {{match: "charts/*.json", reader: fhir, domain: medical}}
 
 families:
-  use: ["*"]                  # `sftdata families list` shows them: finance/*, medical/single_value
+  use: ["*"]                  # `sftdata families list` shows them: finance/*, medical/*
   exclude: []
   paths: [families]           # your own families, as <domain>/<task>/family.yaml
   locales:                    # language of the document: shares of the prompt's languages

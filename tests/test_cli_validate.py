@@ -49,7 +49,7 @@ def test_for_machines_it_gives_the_filled_configuration(run: Command, project: P
         ("documents.files=['../*.htm']", "must stay inside documents.root"),
         ("documents.files=[{match: '*.htm', reader: xbrl}]", "Did you mean 'ixbrl'"),
         ("audit.near_sample={}", "Did you mean 'near_samples'"),
-        ("audit.near_samples={treshold: 1}", "audit.near_samples.treshold"),
+        ("audit.near_samples={thresholds: 1}", "audit.near_samples.thresholds"),
         ("split.ratios={train: 0.5, test: 0.2}", "split"),
     ],
 )
