@@ -317,6 +317,9 @@ class AuditReport(_Record):
         """Read back what `to_json` wrote."""
         return cls.model_validate_json(text)
 
+    def __repr__(self) -> str:
+        return f"AuditReport({self.dataset!r}, {self.verdict}, {len(self.checks)} checks)"
+
     def __str__(self) -> str:
         lines = [f"{self.verdict.upper()}: {self.meaning}"]
         for check in self.checks:

@@ -37,7 +37,11 @@ class BuildResult:
         """The samples as a `datasets.DatasetDict`, one split per key."""
         from datasets import DatasetDict, load_dataset
 
-        found = load_dataset(str(self.path))
+        paths = {s: sorted((self.path / "data").glob(f"{s}-*.parquet")) for s in self.splits}
+        files = {s: [str(p) for p in parts] for s, parts in paths.items() if parts}
+        # By the folder's name `datasets` would give back the rows of an earlier build: its cache
+        # knows a local folder with a card by the patterns of that card alone.
+        found = load_dataset("parquet", data_files=files)
         assert isinstance(found, DatasetDict)
         return found
 
@@ -73,6 +77,11 @@ class BuildResult:
         pattern = f"{split or '*'}-*.parquet"
         paths = sorted((self.path / "data").glob(pattern))
         return [s for path in paths for s in from_table(pq.read_table(path), Sample)]
+
+    def __repr__(self) -> str:
+        """Return one line: a manifest's own repr would fill the screen."""
+        rows = self.counts.get("samples", 0)
+        return f"BuildResult({str(self.path)!r}, {rows:,} samples, {self.report.verdict})"
 
     def _repr_html_(self) -> str:
         """Return the summary for a notebook: kinds by split, then the verdict."""
