@@ -186,10 +186,15 @@ def _from_path(root: Path) -> tuple[Raw, list[Path]]:
 
 
 def _split_name(path: Path) -> str:
-    """Return `train` for `train-00000-of-00001.parquet`, `my_train.jsonl` or `train.csv`."""
+    """Return `train` for `train-00000-of-00001.parquet`, `my_train.jsonl` or `train.csv`.
+
+    A second test split is one of its own: `test_ood` for `test_ood-00000-of-00001.parquet`.
+    """
     stem = path.stem.lower()
     words = stem.replace("_", "-").replace(".", "-").split("-")
     known = ("train", "validation", "valid", "val", "dev", "test", "eval", "holdout")
+    if "-of-" in stem and words[0] in known:
+        return stem.partition("-")[0]
     return next((w for w in words if w in known), words[0] if "-of-" in stem else path.stem)
 
 

@@ -57,6 +57,8 @@ class Lineage:
     duplicates: pa.Table
     rejects: pa.Table
     verdicts: pa.Table
+    near_names: pa.Table
+    """Groups that may be one company, by their names; nothing was linked by it."""
 
 
 def claim(out: Path) -> None:
@@ -128,6 +130,7 @@ def write_lineage(lineage: Lineage, out: Path) -> list[Path]:
         "duplicates": (lineage.duplicates, ["grain", "id"]),
         "rejects": (lineage.rejects, ["path", "locator"]),
         "verdicts": (lineage.verdicts, ["step", "id"]),
+        "near_names": (lineage.near_names, ["left", "right", "left_name", "right_name"]),
     }
     paths = []
     for name, (table, keys) in tables.items():

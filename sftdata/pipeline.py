@@ -118,6 +118,7 @@ def _generate(run: Run, documents: Any) -> Generate:
         pool_digest=pool[1],
         dropped=dropped[0],
         dropped_digest=dropped[1],
+        folds=run.fold_of_groups(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +24,9 @@ from sftdata.reporting.card import CardInputs, count_documents, count_samples, s
 from sftdata.resources import folder
 from sftdata.stages.apply import ApplyToDocuments, ApplyToSamples
 from sftdata.stages.decisions.dedupe import Dedupe
+from sftdata.stages.decisions.link import near_misses
 from sftdata.stages.decisions.split import QUARANTINE, Split
+from sftdata.stages.decisions.split_frozen import groups_file
 from sftdata.stages.engines.parts import code_digest
 from sftdata.stages.files import FILES, list_files
 from sftdata.stages.read import Read
@@ -46,6 +49,7 @@ class Run:
         self._duplicates: list[pa.Table] = []
         self._groups: pa.Table | None = None
         self._splits: pa.Table | None = None
+        self._earlier: tuple[DataFile, ...] = ()
         self._rejects: pa.Table | None = None
         engine = registry.engines.get(config.engine.use)
         more = {"workers": config.engine.workers} if config.engine.use == "local" else {}
@@ -140,6 +144,7 @@ class Run:
         keys = self._engine.keys(data, decision, step=step)
         if isinstance(decision, Split):
             keys = self._with_link_keys(keys)
+            self._earlier = self._note_earlier(decision)
         verdicts = decision.decide(keys)
         self.note(step, verdicts.num_rows, started)
         gone = pa.array(["drop", QUARANTINE])
@@ -187,6 +192,15 @@ class Run:
         known = self._groups.select(["id", "keys"])
         places = pc.index_in(keys.column("id"), value_set=known.column("id").combine_chunks())
         return keys.append_column("keys", known.column("keys").take(places))
+
+    def _note_earlier(self, split: Split) -> tuple[DataFile, ...]:
+        """Return what the split was bound to, now: this build may be about to replace it."""
+        if split.frozen is None:
+            return ()
+        data = groups_file(split.frozen).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        name = (self.config.split.frozen or split.frozen).as_posix()
+        return (DataFile(path=name, sha256=digest, bytes=len(data)),)
 
     def dedupe(self, grain: Literal["document", "passage", "task"]) -> Dedupe:
         """Return the deduplication of one grain."""
@@ -236,6 +250,7 @@ class Run:
             duplicates=self._all(self._duplicates, DUPLICATES),
             rejects=self._rejects,
             verdicts=self._all(self._lost, VERDICTS_KEPT),
+            near_names=near_misses(self._groups),
         )
 
     @staticmethod
@@ -243,13 +258,21 @@ class Run:
         return pa.concat_tables([schema.empty_table(), *tables])
 
     def inputs(self, files: pa.Table) -> tuple[DataFile, ...]:
-        """Return the files that were read, by their hashes."""
+        """Return the files that were read, by their hashes; an earlier build's groups last."""
         found = []
         for row in files.to_pylist():
             path = self.config.root / row["path"]
             size = path.stat().st_size if path.is_file() else 0
             found.append(DataFile(path=row["path"], sha256=row["sha256"], bytes=size))
-        return tuple(found)
+        return (*found, *self._earlier)
+
+    def fold_of_groups(self) -> dict[str, int]:
+        """Return the fold of each group for cross-validation; empty where none was asked for."""
+        if self._groups is None or self._splits is None or "fold" not in self._splits.column_names:
+            return {}
+        groups = self._groups.column("verdict").to_pylist()
+        pairs = zip(groups, self._splits.column("fold").to_pylist(), strict=True)
+        return {group: fold for group, fold in pairs if fold is not None}
 
     def counts(self, samples: pa.Table, lineage: Lineage) -> dict[str, int]:
         """Return the figures of the summary: rows by table, split and kind, losses by reason."""

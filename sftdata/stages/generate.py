@@ -161,6 +161,8 @@ class Generate(Stage):
     dropped: Path | None = Field(default=None, exclude=True)
     """Parquet file with the `id`s of passages that the deduplication took out."""
     dropped_digest: str = ""
+    folds: dict[str, int] = Field(default_factory=dict)
+    """Group → fold of cross-validation: a prompt carries no passage of another fold either."""
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return the samples of the batch's documents."""
@@ -168,7 +170,11 @@ class Generate(Stage):
         pool, dropped = _pool(self.pool), _dropped(self.dropped)
         samples: list[Sample] = []
         for doc in from_table(batch, Document):
-            others = [row for row in pool.get((doc.split, doc.domain), ()) if row[0] != doc.group]
+            others = [
+                row
+                for row in pool.get((doc.split, doc.domain), ())
+                if row[0] != doc.group and self.folds.get(row[0]) == self.folds.get(doc.group)
+            ]
             shelf = Shelf(
                 doc,
                 dropped=dropped.get(doc.document_id, frozenset()),

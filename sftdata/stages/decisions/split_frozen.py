@@ -12,9 +12,14 @@ import pyarrow.parquet as pq
 
 from sftdata.errors import ConfigError
 
-__all__ = ["Earlier", "Kept"]
+__all__ = ["Earlier", "Kept", "groups_file"]
 
 _NEEDED = ("document_id", "group", "keys", "split")
+
+
+def groups_file(path: Path) -> Path:
+    """Return the table of groups, where a build's folder or that file itself is named."""
+    return path / "lineage" / "groups.parquet" if path.is_dir() else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Earlier:
         Raises:
             ConfigError: it cannot be used; the message says why.
         """
-        file = path / "lineage" / "groups.parquet" if path.is_dir() else path
+        file = groups_file(path)
         if not file.is_file():
             raise ConfigError(
                 f"split.frozen: {path} is no build and no lineage/groups.parquet of one"
