@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,10 +16,23 @@ from numpy.typing import NDArray
 
 from sftdata.report import DataFile, Example
 
-__all__ = ["EXCERPT", "AuditData", "Chunks", "Divided", "cut_excerpt"]
+__all__ = [
+    "EXCERPT",
+    "LARGE",
+    "AuditData",
+    "Chunks",
+    "Divided",
+    "cut_excerpt",
+    "fingerprints",
+    "joined",
+    "whole",
+]
 
 EXCERPT = 360
 """Characters of a text that a report may show."""
+
+LARGE = 2**31 - 2**20
+"""Bytes of text from which Arrow needs 64-bit offsets."""
 
 T = TypeVar("T")
 
@@ -130,8 +144,7 @@ class AuditData:
 
     def array(self, column: str) -> pa.Array:
         """Return a column as one Arrow array."""
-        data = self.table.column(column)
-        return data.chunk(0) if data.num_chunks == 1 else pa.concat_arrays(_chunks(data))
+        return self.once(f"column {column}", lambda: whole(self.table.column(column)))
 
     def values(self, column: str) -> list[object]:
         """Return a column as Python values."""
@@ -190,10 +203,10 @@ class AuditData:
     @cached_property
     def text(self) -> pa.Array:
         """The whole sample without its system message: what two rows are compared by."""
-        parts = [self.array(c) for c in ("prompt", "completion") if c in self.table.column_names]
-        if not parts:
+        names = [c for c in ("prompt", "completion") if c in self.table.column_names]
+        if not names:
             return pa.array([""] * self.rows, pa.string())
-        return pc.binary_join_element_wise(*parts, "\n", null_handling="replace")
+        return joined([self.array(c) for c in names], "\n")
 
     @cached_property
     def chunks(self) -> Chunks:
@@ -217,17 +230,22 @@ class AuditData:
         codes = np.asarray(encoded.indices, dtype=np.int64)
         return Chunks(texts=encoded.dictionary, rows=rows[long], codes=codes)
 
-    def fingerprints(self, texts: pa.Array) -> NDArray[np.bytes_]:
-        """Return a 128-bit hash of each text: equal for texts that differ in case, width or space.
+    def prints(self, column: str) -> NDArray[np.bytes_]:
+        """Return a 128-bit hash of each text of a column; see `fingerprints`."""
+        return self.once(f"prints of {column}", lambda: fingerprints(self.array(column)))
 
-        Empty texts have the empty hash.
-        """
-        out = np.zeros(len(texts), dtype="S16")
-        for start in range(0, len(texts), 4096):
-            for i, value in enumerate(_folded(texts.slice(start, 4096)).to_pylist(), start):
-                if value:
-                    out[i] = hashlib.blake2b(value.encode(), digest_size=16).digest()
-        return out
+    @cached_property
+    def whole_prints(self) -> NDArray[np.bytes_]:
+        """A hash of each whole sample: of its prompt and its completion; empty if both are."""
+        parts = [self.prints(c) for c in ("prompt", "completion") if c in self.table.column_names]
+        if len(parts) < 2:
+            return parts[0]
+        pairs = zip(parts[0].tolist(), parts[1].tolist(), strict=True)
+        hashed = [
+            hashlib.blake2b(a.ljust(16, b"\0") + b, digest_size=16).digest() if a or b else b""
+            for a, b in pairs
+        ]
+        return np.array(hashed, dtype="S16")
 
     def divided(self, rows: NDArray[np.int64], keys: pa.Array) -> list[Divided]:
         """Return every key that stands in more than one split, most rows first.
@@ -290,14 +308,52 @@ class AuditData:
         )
 
 
-def _folded(texts: pa.Array) -> pa.Array:
+def fingerprints(texts: pa.Array) -> NDArray[np.bytes_]:
+    """Return a 128-bit hash of each text: equal for texts that differ in case, width or space.
+
+    Empty texts have the empty hash.
+
+    >>> a, b, c = fingerprints(pa.array(["Net  sales", "ｎｅｔ sales ", " "])).tolist()
+    >>> a == b, c
+    (True, b'')
+    """
+    out = np.zeros(len(texts), dtype="S16")
+    for start in range(0, len(texts), 4096):
+        for i, value in enumerate(texts.slice(start, 4096).to_pylist(), start):
+            folded = _folded(value) if value else ""
+            if folded:
+                out[i] = hashlib.blake2b(folded.encode(), digest_size=16).digest()
+    return out
+
+
+def _folded(text: str) -> str:
     """Fold case, width and white space: two texts that read alike become equal."""
-    folded = pc.utf8_lower(pc.utf8_normalize(texts.cast(pa.string()), form="NFKC"))
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"\s+", " "))
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
 
 
-def _chunks(data: pa.ChunkedArray) -> list[pa.Array]:
-    return data.chunks or [pa.array([], data.type)]
+def joined(parts: Sequence[pa.Array], separator: str) -> pa.Array:
+    """Join columns row by row, null as nothing, with wide offsets: no text is too much.
+
+    >>> joined([pa.array(["a", None]), pa.array(["b", "c"])], " ").to_pylist()
+    ['a b', ' c']
+    """
+    wide = [pc.fill_null(part.cast(pa.large_string()), "") for part in parts]
+    return pc.binary_join_element_wise(*wide, pa.scalar(separator, pa.large_string()))
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array, with wide offsets where its text is over two gigabytes.
+
+    >>> whole(pa.chunked_array([["a"], ["b"]])).to_pylist()
+    ['a', 'b']
+    """
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pa.types.is_string(column.type) and column.nbytes > LARGE:
+        column = column.cast(pa.large_string())
+    return pa.concat_arrays(column.chunks or [pa.array([], column.type)])
 
 
 def _split_rank(name: str) -> tuple[int, str]:

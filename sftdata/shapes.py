@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sftdata.dataset import LARGE, whole
 from sftdata.errors import ConfigError
 
 __all__ = ["canonical", "shape_of"]
@@ -202,20 +203,20 @@ def _typed(table: pa.Table) -> Columns:
     out: Columns = {}
     for name in _COUNTS:
         if name in table.column_names and pa.types.is_integer(table.column(name).type):
-            out[name] = _one(table.column(name)).cast(pa.int64())
+            out[name] = whole(table.column(name)).cast(pa.int64())
     for name in _FLAGS:
         if name in table.column_names and pa.types.is_boolean(table.column(name).type):
-            out[name] = _one(table.column(name))
+            out[name] = whole(table.column(name))
     for name in _LISTS:
         if name in table.column_names and pa.types.is_list(table.column(name).type):
-            out[name] = _one(table.column(name)).cast(pa.list_(pa.string()))
+            out[name] = whole(table.column(name)).cast(pa.list_(pa.string()))
     single = _first(table, ("document_id", "doc_id"))
     if "document_ids" not in out and single:
         values = _strings(table.column(single))
         out["document_ids"] = pa.ListArray.from_arrays(np.arange(len(values) + 1), values)
     for name, fields in _STRUCTS.items():
         if name in table.column_names and _has_fields(table.column(name).type, fields):
-            out[name] = _one(table.column(name))
+            out[name] = whole(table.column(name))
     return out
 
 
@@ -230,17 +231,13 @@ def _row_ids(columns: Columns, rows: int) -> pa.Array:
     return pa.array(ids, pa.string())
 
 
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-
-
 def _strings(column: pa.ChunkedArray) -> pa.Array:
     """Return any column as text: numbers in their plain form, nested values as JSON."""
-    array = _one(column)
+    array = whole(column)
     if pa.types.is_string(array.type):
         return array
+    if pa.types.is_large_string(array.type):
+        return array if array.nbytes > LARGE else array.cast(pa.string())
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if pa.types.is_nested(array.type):
@@ -254,7 +251,13 @@ def _strings(column: pa.ChunkedArray) -> pa.Array:
 
 def _join(parts: Sequence[pa.Array]) -> pa.Array:
     """Join columns with a blank line, leaving out what is empty."""
-    joined = pc.binary_join_element_wise(*map(_nulled, parts), "\n\n", null_handling="skip")
+    if sum(part.nbytes for part in parts) > LARGE:
+        parts = [part.cast(pa.large_string()) for part in parts]
+    kind = next((p.type for p in parts if pa.types.is_large_string(p.type)), pa.string())
+    parts = [part.cast(kind) for part in parts]
+    joined = pc.binary_join_element_wise(
+        *map(_nulled, parts), pa.scalar("\n\n", kind), null_handling="skip"
+    )
     return pc.fill_null(joined, "")
 
 
@@ -287,7 +290,7 @@ def _is_messages(column: pa.ChunkedArray) -> bool:
     if _is_struct_list(column.type):
         names = {f.name for f in column.type.value_type}
         return {"role", "content"} <= names or {"from", "value"} <= names
-    if not pa.types.is_string(column.type):
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return False
     first = next((v.as_py() for v in column if v.is_valid), "")
     return bool(first.startswith('[{"') and ('"role"' in first or '"from"' in first))
@@ -295,7 +298,15 @@ def _is_messages(column: pa.ChunkedArray) -> bool:
 
 def _dialogue(column: pa.ChunkedArray, *, cut_last: bool) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Return system text, the other turns' text, and the last assistant turn if `cut_last`."""
-    array = _one(column)
+    parts = [_turns(chunk, cut_last=cut_last) for chunk in column.chunks]
+    empty = pa.array([], pa.string())
+    first, second, third = (
+        whole(pa.chunked_array([p[i] for p in parts] or [empty])) for i in range(3)
+    )
+    return first, second, third
+
+
+def _turns(array: pa.Array, *, cut_last: bool) -> tuple[pa.Array, pa.Array, pa.Array]:
     fields = _message_fields(array.type)
     if fields is None:
         array, fields = _parsed(array), ("role", "content")

@@ -20,7 +20,8 @@ PACKAGE = ROOT / "sftdata"
 LAYERS = (
     ("L0", "errors types report chance sentences numerals dates formatting"),
     ("L0", "text quantities"),
-    ("L1", "part registry resources dataset shapes"),
+    ("L1", "part registry resources dataset"),
+    ("L1", "shapes"),
     ("L2", "chat similarity grounding"),
     ("L2", "families readers"),
     ("L3", "stages"),

@@ -114,12 +114,17 @@ def _owners_of(shingles: Shingles, wanted: NDArray[np.uint32], texts: I64, owner
     sizes = shingles.offsets[rows + 1] - shingles.offsets[rows]
     counts = np.zeros(len(wanted), dtype=np.int64)
     last = np.full(len(wanted), -1, dtype=np.int64)
+    # Nearly no shingle is wanted: a table of their first 24 bits answers for most of them.
+    table = np.zeros(1 << 24, dtype=np.bool_)
+    table[wanted >> np.uint32(8)] = True
     for first, stop in blocks(sizes):
         span = slice(first, stop)
         hashes = shingles.hashes[spread(shingles.offsets[rows[span]], sizes[span])]
+        near = np.flatnonzero(table[hashes >> np.uint32(8)])
+        hashes = hashes[near]
         places = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
         known = wanted[places] == hashes
-        keys = (np.repeat(owner[span], sizes[span])[known] << 32) | places[known]
+        keys = (np.repeat(owner[span], sizes[span])[near[known]] << 32) | places[known]
         keys = np.unique(keys)
         who, place = keys >> 32, keys & 0xFFFFFFFF
         # Owners come in order, so only a block's first owner can have been counted before.

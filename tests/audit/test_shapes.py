@@ -255,3 +255,32 @@ def test_canonical_keeps_only_what_is_typed_right():
     assert "evidence" not in columns.column_names
     assert "prompt_tokens" not in columns.column_names
     assert "does not have the fields" in absent["evidence"]
+
+
+@pytest.mark.parametrize("shape", ["plain", "messages", "alpaca"])
+def test_texts_over_the_limit_of_small_offsets_give_the_same_report(monkeypatch, shape):
+    """Arrow's plain strings end at two gigabytes a column; here the limit is set to a few bytes."""
+    text = " ".join(f"word{n}" for n in range(60))
+
+    def row(n, split):
+        said = f"{text} {n if n != 3 else 7}"
+        if shape == "messages":
+            turns = [{"role": "user", "content": said}, {"role": "assistant", "content": f"a{n}"}]
+            return {"messages": turns, "split": split}
+        if shape == "alpaca":
+            return {"instruction": said, "input": text, "output": f"a{n}", "split": split}
+        return {"prompt": said, "completion": f"a{n}", "split": split}
+
+    parts = [pa.Table.from_pylist([row(n, "test" if n % 3 == 0 else "train")]) for n in range(9)]
+    table = pa.concat_tables(parts)
+    small = audit(table)
+    monkeypatch.setattr("sftdata.shapes.LARGE", 40)
+    monkeypatch.setattr("sftdata.dataset.LARGE", 40)
+    wide = [n for n in table.column_names if pa.types.is_string(table.schema.field(n).type)]
+    for name in wide:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table.column(name).cast(pa.large_string()))
+    large = audit(table)
+    assert small.verdict == "blocked"
+    assert large.checks == small.checks
+    assert large.leakage == small.leakage

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import pyarrow.compute as pc
-
 from sftdata.dataset import AuditData
 from sftdata.part import Part
 from sftdata.report import CheckResult, Finding
@@ -31,13 +29,11 @@ class ConflictingTargetsCheck(Part):
 
     def __call__(self, data: AuditData) -> CheckResult:
         """Group rows by the hash of their input, then count hashes of the target."""
-        inputs = data.array("prompt")
+        asked = data.prints("prompt").tolist()
         if data.has("system"):
-            inputs = pc.binary_join_element_wise(
-                pc.fill_null(data.array("system"), ""), pc.fill_null(inputs, ""), "\n"
-            )
-        asked = data.fingerprints(inputs).tolist()
-        told = data.fingerprints(data.array("completion")).tolist()
+            systems = data.prints("system").tolist()
+            asked = [a and a + s for a, s in zip(asked, systems, strict=True)]
+        told = data.prints("completion").tolist()
         seen: dict[bytes, list[int]] = {}
         for row, key in enumerate(asked):
             if key and told[row]:

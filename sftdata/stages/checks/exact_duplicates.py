@@ -36,8 +36,8 @@ class ExactDuplicatesCheck(Part):
 
     def __call__(self, data: AuditData) -> CheckResult:
         """Compare hashes of whole samples, then of prompts."""
-        whole = data.fingerprints(data.text)
-        prompts = data.fingerprints(data.array("prompt"))
+        prompts = data.prints("prompt")
+        whole = data.whole_prints
         copies = _divided(data, whole)
         asked = _divided(data, prompts)
         known = {r for d in copies for rows in d.rows.values() for r in rows}

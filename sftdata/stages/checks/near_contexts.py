@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,13 +71,15 @@ class NearContextsCheck(Part):
         boilerplate = 0
         documents = _own_documents(data)
         shingles = shingle(chunks.texts)
-        for first, second in data.split_pairs:
-            shared = list(self._shared(data, shingles, first, second))
-            boilerplate += sum(s.boilerplate for s in shared)
-            heavy = _covered(data, second, shared, self.covered)
-            for found in shared:
-                if not found.boilerplate:
-                    findings.append(self._finding(data, found, heavy, documents))  # noqa: PERF401
+        for first in data.splits[:-1]:
+            for second, shared in self._shared(data, shingles, first).items():
+                boilerplate += sum(s.boilerplate for s in shared)
+                heavy = _covered(data, second, shared, self.covered)
+                findings += [
+                    self._finding(data, found, heavy, documents)
+                    for found in shared
+                    if not found.boilerplate
+                ]
         return CheckResult.of(
             self,
             findings,
@@ -91,17 +92,19 @@ class NearContextsCheck(Part):
             },
         )
 
-    def _shared(
-        self, data: AuditData, shingles: Shingles, first: str, second: str
-    ) -> Iterator[_Shared]:
+    def _shared(self, data: AuditData, shingles: Shingles, first: str) -> dict[str, list[_Shared]]:
+        """Return what each later split shares with the first: one comparison for all of them."""
         chunks = data.chunks
         splits = data.split_of[chunks.rows]
-        train, held = (np.unique(chunks.codes[splits == s]) for s in (first, second))
-        if not len(train) or not len(held):
-            return
-        pairs = across(shingles, held, train, threshold=self.threshold)
+        later = data.splits[data.splits.index(first) + 1 :]
+        train = np.unique(chunks.codes[splits == first])
+        held = {s: np.unique(chunks.codes[splits == s]) for s in later}
+        every = np.unique(np.concatenate(list(held.values())))
+        if not len(train) or not len(every):
+            return {}
+        pairs = across(shingles, every, train, threshold=self.threshold)
         if not len(pairs):
-            return
+            return {}
         owners, limit = common_from(data.group_codes)
         rest = distinctive(
             shingles,
@@ -112,16 +115,20 @@ class NearContextsCheck(Part):
         )
         rows = chunks.rows_by_text
         _, best = np.unique(pairs.left, return_index=True)
-        for i in best.tolist():
-            left, right = int(pairs.left[i]), int(pairs.right[i])
-            yield _Shared(
-                held=left,
-                train=right,
-                similarity=float(pairs.similarity[i]),
-                held_rows=_of(data, rows[left], second),
-                train_rows=_of(data, rows[right], first),
-                boilerplate=bool(rest.share[i] < 0.5),
-            )
+        return {
+            second: [
+                _Shared(
+                    held=int(pairs.left[i]),
+                    train=int(pairs.right[i]),
+                    similarity=float(pairs.similarity[i]),
+                    held_rows=_of(data, rows[pairs.left[i]], second),
+                    train_rows=_of(data, rows[pairs.right[i]], first),
+                    boilerplate=bool(rest.share[i] < 0.5),
+                )
+                for i in best[np.isin(pairs.left[best], held[second])].tolist()
+            ]
+            for second in later
+        }
 
     def _finding(
         self,

@@ -51,10 +51,11 @@ class NearSamplesCheck(Part):
         series: dict[str, tuple[int, ...]] = {}
         floor = max(self.threshold - FLOOR, 0.05)
         edges = np.linspace(floor, 1.0, 21)
-        for train, held in data.split_pairs:
-            found = across(shingles, data.rows_of(held), data.rows_of(train), threshold=floor)
+        for place, train in enumerate(data.splits[:-1]):
+            later = np.flatnonzero(np.isin(data.split_of, data.splits[place + 1 :]))
+            found = across(shingles, later, data.rows_of(train), threshold=floor)
             if train == data.train:
-                series[held] = _best(found, edges)
+                series = {s: _best(data, found, s, edges) for s in data.splits[1:]}
             near = found.similarity >= self.threshold
             pairs = np.column_stack([found.left[near], found.right[near]])
             if len(pairs):
@@ -129,9 +130,10 @@ class NearSamplesCheck(Part):
         )
 
 
-def _best(found: Pairs, edges: NDArray[np.float64]) -> tuple[int, ...]:
-    """Count held-out samples by their similarity to the nearest sample of train."""
+def _best(data: AuditData, found: Pairs, split: str, edges: NDArray[np.float64]) -> tuple[int, ...]:
+    """Count samples of a held-out split by their similarity to the nearest sample of train."""
     _, first = np.unique(found.left, return_index=True)
+    first = first[data.split_of[found.left[first]] == split]
     counts = np.histogram(np.clip(found.similarity[first], edges[0], 1.0), bins=edges)[0]
     return tuple(int(n) for n in counts)
 

@@ -6,10 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
-from sftdata.dataset import AuditData
+from sftdata.dataset import AuditData, joined
 from sftdata.part import Part
 from sftdata.report import CheckResult, Finding
 from sftdata.similarity.boilerplate import Distinctive, across, common_from, distinctive
@@ -111,10 +110,7 @@ class NearTasksCheck(Part):
 
 
 def _tasks(data: AuditData) -> pa.Array:
-    question, answer = data.array("question"), data.array("answer")
-    return pc.binary_join_element_wise(
-        pc.fill_null(question, ""), pc.fill_null(answer, ""), "\n", null_handling="replace"
-    )
+    return joined([data.array("question"), data.array("answer")], "\n")
 
 
 def _same_fact(facts: pa.Array, left: int, right: int) -> bool:

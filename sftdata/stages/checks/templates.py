@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sftdata.dataset import AuditData
+from sftdata.dataset import AuditData, joined
 from sftdata.part import Part
 from sftdata.report import CheckResult, Finding
 
@@ -89,5 +89,5 @@ def _blank(questions: pa.Array) -> pa.Array:
     first = pc.utf8_lower(pc.utf8_slice_codeunits(text, 0, 1))
     rest = pc.utf8_slice_codeunits(text, 1)
     rest = pc.replace_substring_regex(rest, r"\b" + _CAPITALS, "_")
-    joined = pc.binary_join_element_wise(first, rest, "")
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(joined, r"\s+", " "))
+    text = joined([first, rest], "")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"\s+", " "))
