@@ -10,10 +10,12 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from sftdata.families.family import Term
+from sftdata.grounding.asked import labelled, units
 from sftdata.text import Span
 from sftdata.types import Document, Fact, Section
 
-__all__ = ["body", "every_item_is_a_fact", "items"]
+__all__ = ["body", "every_item_is_a_fact", "items", "told_once"]
 
 _MARK = re.compile(r"^[ \t]*(?:\(?\d{1,2}[.)、]|[-•*])[ \t]*", re.MULTILINE)
 _BREAK = re.compile(
@@ -25,6 +27,7 @@ _FILLER = re.compile(
     r"currently|include[sd]?|including|following|presently|at|her|as|above|vital|signs?|vitals)$",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[A-Za-z]+|[\u4e00-\u9fff]+|\d+")
 
 
@@ -83,6 +86,15 @@ def every_item_is_a_fact(doc: Document, section: Section, facts: Sequence[Fact])
         any(a < e and b > s for s, e in inside) or _says_nothing(doc.text[a:b])
         for a, b in items(doc.text, start, end)
     )
+
+
+def told_once(text: str, term: Term | None, fact: Fact) -> bool:
+    """Return whether a document names a field beside a number in one line or sentence only.
+
+    "Creatinine 1.8 … creatinine had been 1.2" leaves open which one is asked for.
+    """
+    labels = term.labels() if term else (fact.label,)
+    return sum(bool(_DIGIT.search(unit.text)) for unit in labelled(units(text), labels)) <= 1
 
 
 def _says_nothing(item: str) -> bool:
