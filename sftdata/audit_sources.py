@@ -20,7 +20,7 @@ from sftdata.errors import ConfigError, SourceError
 from sftdata.report import DataFile
 from sftdata.shapes import canonical
 
-__all__ = ["digest_files", "load"]
+__all__ = ["digest_files", "load", "rows_of"]
 
 _READABLE = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".arrow")
 _BATCH = 4096
@@ -107,6 +107,15 @@ def _items(name: str, given: Any) -> pa.Array:
     names = [n for n in wanted or ("prompt", "completion") if n in columns.column_names]
     filled = [pc.fill_null(columns.column(n).combine_chunks(), "") for n in names]
     return pc.binary_join_element_wise(*filled, "\n") if len(filled) > 1 else filled[0]
+
+
+def rows_of(dataset: Any, splits: Mapping[str, str | Path] | None = None) -> pa.Table:
+    """Return the rows of a dataset as they are, in the order of `load`, with their split."""
+    if splits:
+        return _stack(_named(Path(dataset) if dataset is not None else None, splits)[0])
+    if isinstance(dataset, str | Path):
+        return _stack(_from_path(Path(dataset))[0])
+    return _stack(_from_object(dataset))
 
 
 def digest_files(
