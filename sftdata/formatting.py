@@ -16,7 +16,9 @@ _NAME_ZH = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "CNY": "元", "RM
             "JPY": "日元", "CAD": "加元", "AUD": "澳元", "SGD": "新加坡元", "CHF": "瑞士法郎",
             "KRW": "韩元", "TWD": "新台币元"}  # fmt: skip
 _SCALE_EN = {12: "trillion", 9: "billion", 6: "million", 3: "thousand"}
-_SCALE_ZH = {12: "万亿", 8: "亿", 6: "百万", 4: "万", 3: "千"}
+_SCALE_ZH = {12: "万亿", 8: "亿", 4: "万"}
+_PLACES_ZH = {12: 4, 8: 4, 4: 2}
+"""Decimals up to which a Chinese amount takes a scale word: 2.619亿, but 4,199.05万."""
 # Exactness must not end at the 28 digits of the default context.
 _EXACT = Context(prec=120)
 _MOST_PLACES = 3
@@ -91,10 +93,12 @@ def _scale_en(value: Decimal, scale: int | None) -> int:
 def _scale_zh(value: Decimal, scale: int | None) -> int:
     if scale == 0:
         return 0
-    for power in (12, 8) if scale == 6 else (12, 8, 4):
-        if abs(value) >= Decimal(10) ** power and _places(value, power) <= 2:
-            return power
-    return scale if scale in _SCALE_ZH and _places(value, scale) <= _MOST_PLACES else 0
+    fits = (
+        power
+        for power, places in _PLACES_ZH.items()
+        if abs(value) >= Decimal(10) ** power and _places(value, power) <= places
+    )
+    return next(fits, 0)
 
 
 def money(
@@ -104,15 +108,15 @@ def money(
 
     `scale` is the power of ten in which it was reported: 6 for a table in millions. Without it
     the largest scale word that needs at most two decimals is taken; 0 writes all digits. Chinese
-    amounts are written in 亿 or 万 where that is exact to two decimals. A unit `USD/shares` is an
-    amount per share; a unit that is no currency is left to `amount`.
+    amounts are written in 亿 if that is exact to four decimals, or 万 to two. A unit
+    `USD/shares` is an amount per share; a unit that is no currency is left to `amount`.
 
     >>> money(Decimal("94036000000"), "USD", "en", 6), money("1.57", "USD/shares")
     ('$94,036 million', '$1.57 per share')
     >>> money("94036000000", "USD", "zh", 6), money("1.57", "USD/shares", "zh")
     ('940.36亿美元', '每股1.57美元')
     >>> money("-2500000000"), money("94036500000", "CNY", "zh", 6)
-    ('-$2.5 billion', '94,036.5百万元')
+    ('-$2.5 billion', '940.365亿元')
     """
     exact = _decimal(value)
     currency, _, per = unit.partition("/")
@@ -147,6 +151,8 @@ def amount(
     ('14,935,826,000 shares', '24.1%')
     >>> amount("120", "mm[Hg]"), amount("14935826000", "shares", "zh")
     ('120 mmHg', '14,935,826,000股')
+    >>> amount("10383000000", "shares", "en", 6), amount("10383000000", "shares", "zh", 6)
+    ('10,383 million shares', '103.83亿股')
     """
     currency = (unit or "").partition("/")[0]
     if _CURRENCY.fullmatch(currency):
@@ -155,7 +161,18 @@ def amount(
         return percent(value, locale) if scale == -2 else number(value)
     words = unit_words(unit, locale)
     glue = "" if words in ("", "%", "股") or words.startswith("°") else " "
+    if unit == "shares" and scale:
+        return f"{_scaled(_decimal(value), scale, chinese=locale.startswith('zh'))}{glue}{words}"
     return f"{number(value)}{glue}{words}"
+
+
+def _scaled(value: Decimal, scale: int, *, chinese: bool) -> str:
+    """Return a count with its scale word, where people use one: `10,383 million`, `103.83亿`."""
+    power = _scale_zh(value, scale) if chinese else _scale_en(value, scale)
+    if power < 6:
+        return number(value)
+    digits = f"{_plain(value.scaleb(-power, _EXACT)):,f}"
+    return f"{digits}{_SCALE_ZH[power]}" if chinese else f"{digits} {_SCALE_EN[power]}"
 
 
 def unit_words(unit: str | None, locale: str = "en") -> str:

@@ -16,19 +16,27 @@ from decimal import Decimal
 from typing import Any
 
 from sftdata.chance import fraction, rank, shuffled
-from sftdata.families.display import display_title
 from sftdata.families.draft import (
     Draft,
     Work,
     cite,
     cited_answer,
+    dated_evidence,
     evidence_of,
     fact_key,
     pick,
 )
+from sftdata.families.evident import common_ways, is_evident, standing, time_told, worth_comparing
 from sftdata.families.family import Ratio
 from sftdata.families.figures import change, digits, quotient, shown_number
-from sftdata.families.naming import entity_name, is_named, spaced
+from sftdata.families.itemised import every_item_is_a_fact, told_once
+from sftdata.families.naming import (
+    entity_name,
+    filing_words,
+    is_named,
+    patient_words,
+    spaced,
+)
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.families.wording import amount, bare_time, fact_view, fill, span_of_time, time_words
 from sftdata.types import Fact
@@ -56,6 +64,8 @@ class Case:
     """Whom the question names, when not the document's own entity."""
     shift: int = 0
     """Years by which the question's time is moved away from the facts' own."""
+    contrary: bool = False
+    """Whether the question takes a rise for a fall."""
 
     @property
     def lineage(self) -> tuple[str, ...]:
@@ -66,19 +76,35 @@ class Case:
 def usable(work: Work, shelf: Shelf) -> list[Fact]:
     """Return the facts that a family may ask for: visible, unambiguous, readable in a passage."""
     family = work.base
+    if family.named and not entity_name(shelf.doc):
+        return []
     matching = [f for f in shelf.doc.facts if family.facts.matches(f, family.words)]
-    values: dict[tuple[str, ...], set[str | None]] = defaultdict(set)
+    values: dict[tuple[str, ...], set[object]] = defaultdict(set)
+    by_value = family.subject == "value"
     for fact in matching:
-        values[_identity(fact)].add(fact.value)
+        values[_identity(fact, family.subject)].add(_told(fact) if by_value else fact.value)
     kept: dict[tuple[str, ...], Fact] = {}
-    for fact in matching:
-        identity = _identity(fact)
+    for fact in sorted(matching, key=lambda f: standing(shelf, f)):
+        identity = _identity(fact, family.subject)
         if len(values[identity]) == 1 and identity not in kept and _readable(work, shelf, fact):
             kept[identity] = fact
     return list(kept.values())
 
 
-def _identity(fact: Fact) -> tuple[str, ...]:
+_DETAILS = ("status", "clinicalStatus", "onset", "abatement", "authored", "dose", "route",
+            "frequency", "as_needed", "instruction")  # fmt: skip
+
+
+def _told(fact: Fact) -> tuple[str, ...]:
+    """Return what the document tells of a drug or problem: told in two ways, it is ambiguous."""
+    return (*(fact.attribute(kind) for kind in _DETAILS), fact.period or "")
+
+
+def _identity(fact: Fact, subject: str) -> tuple[str, ...]:
+    if subject == "field":
+        return (fact.entity or "", fact.name)
+    if subject == "value":
+        return (fact.entity or "", fact.name, (fact.value or "").casefold())
     axes = tuple(f"{d.kind}={d.value}" for d in fact.dimensions)
     return (fact.entity or "", fact.name, fact.period or "", *axes)
 
@@ -92,7 +118,11 @@ def _readable(work: Work, shelf: Shelf, fact: Fact) -> bool:
         if fact.number < 0 and not (term and set(family.locales) <= set(term.negative)):
             return False
     home = shelf.home(fact)
-    if home is None or (term and family.facts.lexicon and not is_named(shelf.doc, fact, term)):
+    if home is None or not is_evident(shelf, fact, home):
+        return False
+    if family.subject == "field" and not told_once(shelf.doc.text, term, fact):
+        return False
+    if term and family.facts.lexicon and not is_named(shelf.doc, fact, term):
         return False
     wanted = family.context.sections
     if not wanted:
@@ -101,11 +131,32 @@ def _readable(work: Work, shelf: Shelf, fact: Fact) -> bool:
 
 
 def cases(work: Work, shelf: Shelf) -> list[Case]:
-    """Return every case of a family's recipe in this document, best lineage order first."""
+    """Return every case of a family's recipe in this document, best lineage order first.
+
+    Refusal families that share an evidence family take its cases in orders of their own: one
+    question must not stand beside many refusals of it.
+    """
     found = _RECIPES[work.base.recipe](work, usable(work, shelf))
-    seed = (work.seed, work.base.id, shelf.doc.document_id)
+    found = [
+        c
+        for c in found
+        if common_ways(shelf, c.facts) and (c.ratio or worth_comparing(shelf.doc, c.facts))
+    ]
+    if work.base.answer.complete:
+        found = [c for c in found if _complete(work, shelf, c)]
+    seed = (work.seed, work.family.id, shelf.doc.document_id)
     order = shuffled(found, *seed, key=lambda c: c.lineage)
     return _spread(order)
+
+
+def _complete(work: Work, shelf: Shelf, case: Case) -> bool:
+    """Return whether the case holds every item of each list that its facts stand in."""
+    parts = [
+        s
+        for s in shelf.section(work.base.answer.complete)
+        if any(s.start <= (f.start or 0) < s.end for f in case.facts)
+    ]
+    return all(every_item_is_a_fact(shelf.doc, part, case.facts) for part in parts)
 
 
 def _spread(found: Sequence[Case]) -> list[Case]:
@@ -147,7 +198,7 @@ def _worth_telling(later: Fact, earlier: Fact) -> bool:
     assert later.number is not None
     assert earlier.number is not None
     moved = change(later.number, earlier.number)["percent"]
-    return later.number == earlier.number or Decimal("0.1") <= moved <= 999
+    return Decimal("0.5") <= moved <= 999
 
 
 def _comparable(earlier: Fact, later: Fact) -> bool:
@@ -180,11 +231,18 @@ def _first_named(facts: Sequence[Fact], names: Sequence[str], like: Fact) -> Fac
 
 
 def _members(work: Work, facts: Sequence[Fact]) -> list[Case]:
-    del work
-    by_row: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+    """Every fact of one list (the allergies, the diagnoses of one kind)."""
+    least, most = work.base.answer.least, work.base.answer.most
+    by_list: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
     for fact in facts:
-        by_row[(fact.entity or "", fact.attribute("group"))].append(fact)
-    return [Case(facts=tuple(g)) for g in by_row.values() if 2 <= len(g) <= 25]
+        kinds = (fact.attribute(k) for k in ("group", "section"))
+        field = fact.attribute("resource") or fact.name
+        by_list[(fact.entity or "", field, *kinds)].append(fact)
+    return [
+        Case(facts=tuple(group))
+        for group in by_list.values()
+        if least <= len(group) <= most and len({f.attribute("negated") for f in group}) == 1
+    ]
 
 
 _RECIPES: dict[str, Callable[[Work, Sequence[Fact]], list[Case]]] = {
@@ -211,17 +269,19 @@ def values(
     """Return what questions and answers of a case may name."""
     family = work.base
     views = []
+    prefer = fraction(work.seed, shelf.doc.document_id, case.lineage, "time") < 0.5
+    labelled = time_told(shelf, case.facts, prefer_fiscal=prefer)
     for fact in case.facts:
         spot = evidence_of(shelf.doc, fact)
         label = cite(passages, spot.start, spot.end)
-        labelled = fraction(work.seed, shelf.doc.document_id, case.lineage, "time") < 0.5
         when = time_words(fact, shelf.doc, locale, labelled=labelled, shift=case.shift)
         view = fact_view(fact, family, locale, label)
         views.append(view | {"when": when, "time": bare_time(when)})
     name = case.entity or entity_name(shelf.doc)
     given: dict[str, Any] = {
         "entity": spaced(name, locale),
-        "title": display_title(shelf.doc),
+        "who": patient_words(shelf.doc, locale),
+        "title": filing_words(shelf.doc, locale),
         "fact": views[0],
         "facts": views,
         "variant": rank(work.seed, family.id, shelf.doc.document_id, case.lineage, "variant"),
@@ -243,14 +303,22 @@ def _comparison(case: Case, views: Sequence[dict[str, Any]], locale: str) -> dic
         new, number=abs(moved["difference"]), as_reported=digits(abs(new_shown - old_shown))
     )
     sign = "−" if moved["direction"] == "down" else ""
+    calculation = (
+        f"({digits(new_shown)} − {digits(old_shown)}) ÷ {digits(old_shown)}"
+        f" = {sign}{moved['percent']}%"
+    )
+    if new.source != "ixbrl":  # a clinician reads the difference, not its share
+        colon = "：" if locale == "zh" else ": "
+        told = f"{digits(new_shown)} − {digits(old_shown)} = {digits(new_shown - old_shown)}"
+        calculation = f"{views[0]['concept']}{colon}{told}"
     return {
         "new": views[0],
         "old": views[1],
         "direction": moved["direction"],
+        "rose": (moved["direction"] == "up") != case.contrary,
         "difference": amount(delta, locale),
         "percent": f"{moved['percent']}%",
-        "calculation": f"({digits(new_shown)} − {digits(old_shown)}) ÷ {digits(old_shown)}"
-        f" = {sign}{moved['percent']}%",
+        "calculation": calculation,
     }
 
 
@@ -274,7 +342,7 @@ def draft(
     given = values(work, shelf, case, locale, passages)
     where = f"{family.id}/{locale}/assistant.j2"
     text = fill(family.template(locale, "assistant") or "", locale, where, **given)
-    evidence = tuple(dict.fromkeys(evidence_of(shelf.doc, f) for f in case.facts))
+    evidence = dated_evidence(shelf.doc, case.facts, passages)
     answer = cited_answer(
         text,
         citations=[{"passage": cite(passages, e.start, e.end), "quote": e.quote} for e in evidence],

@@ -20,6 +20,7 @@ __all__ = [
     "Work",
     "cite",
     "cited_answer",
+    "dated_evidence",
     "evidence_of",
     "fact_key",
     "messages",
@@ -42,6 +43,8 @@ class Work:
     def locale(self, *parts: object) -> str:
         """Choose the language of a sample by its lineage."""
         shares = [(loc, w) for loc, w in self.locales if loc in self.base.locales]
+        if not shares:
+            return self.base.locales[0]
         total = sum(w for _, w in shares)
         point = fraction(self.seed, "locale", *parts) * total
         for locale, weight in shares:
@@ -178,7 +181,68 @@ def evidence_of(doc: Document, fact: Fact) -> Evidence:
         assert fact.start is not None
         assert fact.end is not None
         start, end = fact.start, fact.end
+    if fact.source == "fhir" and fact.start is not None and fact.end is not None:
+        start, end = _entry(doc.text, (start, end), (fact.start, fact.end))
     return Evidence(document_id=doc.document_id, start=start, end=end, quote=doc.text[start:end])
+
+
+def dated_evidence(
+    doc: Document, facts: Sequence[Fact], passages: Sequence[PassageText]
+) -> tuple[Evidence, ...]:
+    """Return the rows of facts, each with the line of its date where the row has none of its own.
+
+    A visit states its day once, in its head; an answer that gives the day rests on that line too.
+    """
+    found: list[Evidence] = []
+    for fact in facts:
+        spot = evidence_of(doc, fact)
+        dated = _date_line(doc, fact, spot.quote, passages)
+        found += [spot, dated] if dated else [spot]
+    return tuple(dict.fromkeys(found))
+
+
+def _date_line(
+    doc: Document, fact: Fact, row: str, passages: Sequence[PassageText]
+) -> Evidence | None:
+    day = fact.period or ""
+    measured = fact.source == "fhir" and fact.attribute("resource") == "Observation"
+    if not measured or not day or day in row:
+        return None
+    for passage in passages:
+        at = passage.text.find(day) if passage.document_id == doc.document_id else -1
+        if at < 0:
+            continue
+        start = passage.text.rfind("\n", 0, at) + 1
+        end = passage.text.find("\n", at)
+        quote = passage.text[start : end if end > 0 else None]
+        start += passage.start
+        return Evidence(
+            document_id=doc.document_id, start=start, end=start + len(quote), quote=quote
+        )
+    return None
+
+
+_LONG_ROW = 160
+_OPENS, _CLOSES, _PARTS = "(（", ")）", ";；"
+
+
+def _entry(text: str, row: tuple[int, int], inside: tuple[int, int]) -> tuple[int, int]:
+    """Return the one entry of a running line of results (`WBC 6.0; Hemoglobin 14.1`) that is meant.
+
+    A clinician would quote that, not a line of twenty. Semicolons in brackets part nothing.
+    """
+    if row[1] - row[0] <= _LONG_ROW:
+        return row
+    start, depth = row[0], 0
+    for at in range(row[0], row[1]):
+        depth += (text[at] in _OPENS) - (text[at] in _CLOSES)
+        if text[at] not in _PARTS or depth:
+            continue
+        if at >= inside[1]:
+            return start, at
+        if at < inside[0]:
+            start = at + 1 + (text[at + 1] == " ")
+    return start, row[1]
 
 
 def cited_answer(text: str, **given: Any) -> dict[str, Any]:

@@ -59,6 +59,9 @@ class Term(Part):
     """English labels of documents that are good names themselves: used where they stand."""
     topic: str = ""
     """A word for what it is about, for grouping: `income`, `vital`, `lab`."""
+    derived: bool = False
+    """A sum or difference of other figures: where it is not reported it can still be worked out,
+    so that no refusal may ask for it."""
 
     def name(self, locale: str) -> str:
         """Return the name in this locale."""
@@ -110,6 +113,12 @@ class FactFilter(Part):
         if fact.start is None or fact.value is None:
             return False
         return self._by_name(fact) and self._by_shape(fact) and self._by_term(fact, lexicon)
+
+    def admits_name(self, name: str, term: Term) -> bool:
+        """Return whether a fact of this name would match, were there one: for asking in vain."""
+        named = not self.names or any(fnmatch.fnmatchcase(name, p) for p in self.names)
+        barred = any(fnmatch.fnmatchcase(name, p) for p in self.exclude)
+        return named and not barred and (not self.nature or term.nature in self.nature)
 
     def _by_name(self, fact: Fact) -> bool:
         if self.source and fact.source not in self.source:
@@ -165,7 +174,13 @@ class Context(Part):
     question_first: float = 0.2
     """Share of prompts with the question before the passages."""
     whole: bool = False
-    """The context is the whole section that matched, uncut (extraction of a cover page)."""
+    """The context is the whole section that matched, or without `sections` the whole document."""
+    always: Names = ()
+    """Section kinds whose passages stand in every prompt: whom a record is about, and when."""
+    in_order: bool = False
+    """Passages stand as in the document, not shuffled."""
+    shortest: int = 200
+    """Shortest passage, in characters, that may be a distractor."""
 
 
 class FieldSource(Part):
@@ -182,6 +197,14 @@ class FieldSource(Part):
     by: str = "context"
     """For `nested`: facts that share this attribute belong to one object."""
     dimensions: Literal["none", "some", "any"] = "any"
+    attributes: dict[str, Names] = Field(default_factory=dict)
+    """As in `FactFilter`."""
+
+    def admits(self, fact: Fact) -> bool:
+        """Return whether a fact of a right name has the right dimensions and attributes."""
+        if self.dimensions != "any" and (self.dimensions == "some") != bool(fact.dimensions):
+            return False
+        return all(_allows(fact.attribute(k), allowed) for k, allowed in self.attributes.items())
 
 
 class Answer(Part):
@@ -202,6 +225,9 @@ class Answer(Part):
     """For `list` and `table`: fewest items."""
     most: int = 40
     """For `list` and `table`: most items."""
+    complete: Names = ()
+    """Section kinds of which every item must be a fact, or there is no sample: free text whose
+    grammar read only half a list gives no gold."""
 
 
 class Ratio(Part):
@@ -230,14 +256,19 @@ class Family(Part):
     kind: Kind
     title: str
     recipe: str
-    """Which way of the kind: extraction `object|list|table`; writing
-    `figures|digest|outline|section|record`; evidence `lookup|compare|ratio|members`; refusal
+    """Which way of the kind: extraction `object|list|named|table`; writing
+    `figures|digest|outline|section|parts|record`; evidence `lookup|compare|ratio|members`; refusal
     `remove|period|entity|absent|premise|advice`."""
     documents: tuple[str, ...] = ()
     """Document kinds it applies to (patterns); empty: all of the domain."""
     lexicon: str = "lexicon.yaml"
     """File in the family's folder or the one above it."""
     facts: FactFilter = FactFilter()
+    subject: Literal["name", "field", "value"] = "name"
+    """What a question is about: a name at a time (a figure), a name that the document tells once
+    whatever the time (a pulse in a note), or the value itself (a drug)."""
+    named: bool = False
+    """Only documents that name whom they are about: the questions call them by name."""
     context: Context = Context()
     questions: Words = Field(default_factory=dict)
     """Wordings of the question or instruction, Jinja strings, by locale."""
@@ -247,10 +278,13 @@ class Family(Part):
     ratios: tuple[Ratio, ...] = ()
     premises: tuple[Premise, ...] = ()
     roles: dict[str, Names] = Field(default_factory=dict)
-    """Writing: role → fact names, first match wins; the template decides what it does with them."""
+    """Writing: role → fact names, first match wins; the template decides what it does with them.
+    `record` also takes `attribute=value`, `parts` section kinds."""
     required_roles: tuple[str, ...] = ()
     target: Names = ()
     """Writing `section`: section kinds whose text is the target."""
+    natures: Names = ()
+    """Refusal `absent`: natures of terms to ask for where a fact has no term of its own."""
     needed: Words = Field(default_factory=dict)
     """Refusal: what would be needed to answer, Jinja strings, by locale."""
     per_document: int = 12
@@ -316,7 +350,11 @@ class Family(Part):
         )
 
     def applies_to(self, kind: str, domain: str) -> bool:
-        """Return whether documents of this kind and domain are its business."""
-        if domain != self.domain:
-            return False
-        return not self.documents or any(fnmatch.fnmatchcase(kind, p) for p in self.documents)
+        """Return whether documents of this kind are its business.
+
+        Without `documents` it takes what its domain has; a refusal, what the family that it
+        refuses takes.
+        """
+        if self.documents:
+            return any(fnmatch.fnmatchcase(kind, p) for p in self.documents)
+        return bool(self.of) or domain == self.domain

@@ -12,7 +12,16 @@ from sftdata.families.wording import span_of_time
 from sftdata.formatting import number
 from sftdata.types import Fact
 
-__all__ = ["change", "digits", "like_before", "newest", "printed", "quotient", "shown_number"]
+__all__ = [
+    "change",
+    "digits",
+    "display_unit",
+    "like_before",
+    "newest",
+    "printed",
+    "quotient",
+    "shown_number",
+]
 
 _DIGITS = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
@@ -39,7 +48,8 @@ def quotient(ratio: Ratio, top: Fact, bottom: Fact) -> str:
     factor = 100 if ratio.form == "percent" else 1
     step = Decimal(1).scaleb(-ratio.digits)
     value = (top.number / bottom.number * factor).quantize(step, ROUND_HALF_UP)
-    return f"{value}%" if ratio.form == "percent" else f"{value}"
+    shown = f"{value}".replace("-", "−")
+    return f"{shown}%" if ratio.form == "percent" else shown
 
 
 def shown_number(fact: Fact) -> Decimal:
@@ -63,13 +73,23 @@ def printed(fact: Fact) -> str:
     return number(fact.number.scaleb(-fact.scale)).replace(",", "")
 
 
+_SCALES = {3: "thousands", 6: "millions", 9: "billions"}
+
+
+def display_unit(fact: Fact) -> str | None:
+    """Return in what a figure is printed: `USD millions`, `percent`; None for a bare number."""
+    if fact.unit == "pure":
+        return "percent" if fact.scale == -2 else None
+    return f"{fact.unit or ''} {_SCALES.get(fact.scale, '')}".strip() or None
+
+
 def digits(value: Decimal) -> str:
     """Return a plain number with thousands separators, as many decimals as it has.
 
     >>> digits(Decimal("94036")), digits(Decimal("1.40"))
     ('94,036', '1.40')
     """
-    return f"{value:,f}"
+    return f"{value:,f}".replace("-", "−")
 
 
 def like_before(facts: Sequence[Fact], period: str) -> tuple[Fact, Fact] | None:

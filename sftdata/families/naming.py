@@ -5,24 +5,56 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sftdata.families.display import spoken_name
+from sftdata.families.display import display_title, short_name, spoken_name
 from sftdata.families.draft import evidence_of
 from sftdata.families.family import Term
+from sftdata.quantities import date_words
 from sftdata.text import normalise
 from sftdata.types import Document, Fact
 
 __all__ = [
     "bare_title",
     "entity_name",
+    "filing_words",
     "is_named",
     "listed",
+    "patient_words",
     "spaced",
 ]
 
 
 def entity_name(doc: Document) -> str:
     """Return how people name whom the document is about."""
-    return doc.meta("entity_name") or spoken_name(next(iter(doc.key_values("company_name")), ""))
+    company = next(iter(doc.key_values("company_name")), "")
+    if doc.meta("entity_name") or company:
+        return doc.meta("entity_name") or short_name(spoken_name(company))
+    person = doc.meta("phi_name")
+    return person if person and person in doc.text else ""
+
+
+_AGE = ("loinc:30525-0", "note:age")
+_SEX = ("loinc:46098-0", "note:sex")
+_ADULT = 18
+_NOUNS = {("male", True): "man", ("female", True): "woman",
+          ("male", False): "boy", ("female", False): "girl"}  # fmt: skip
+
+
+def patient_words(doc: Document, locale: str) -> str:
+    """Return the patient as a colleague would say it: `this 62-year-old woman`, or `the patient`.
+
+    Age and sex are used where the text gives one of each, and the age is in years.
+    """
+    ages = {(f.value, f.unit) for f in doc.facts if f.name in _AGE and f.start is not None}
+    sexes = {f.value for f in doc.facts if f.name in _SEX and f.start is not None}
+    plain = "患者" if locale == "zh" else "the patient"
+    if len(ages) != 1 or len(sexes) != 1:
+        return plain
+    (age, unit), sex = ages.pop(), sexes.pop()
+    if unit != "a" or not (age or "").isdigit() or sex not in ("male", "female"):
+        return plain
+    if locale == "zh":
+        return f"这位{age}岁{'男性' if sex == 'male' else '女性'}患者"
+    return f"this {age}-year-old {_NOUNS[sex, int(age or 0) >= _ADULT]}"
 
 
 def spaced(name: str, locale: str) -> str:
@@ -72,6 +104,10 @@ _GENERIC = frozenset(
         "operating",
     ]
 )
+_NARROWER = ("excluding",)
+_WIDER = ("restricted", "non-operating")
+"""Words that must be in the row too when they are in the name, or the other way round."""
+_LONGEST_LABEL_OF_A_GROUP = 4
 _WORD = re.compile(r"[a-z]{3,}|[\u4e00-\u9fff]{2,}")
 
 
@@ -83,20 +119,41 @@ def is_named(doc: Document, fact: Fact, term: Term) -> bool:
     """
     names = [normalise(name) for name in term.labels()]
     label = normalise(fact.label).strip(" :：")
-    if label in names:
+    if label in names and label not in _GENERIC:
         return True
     if fact.label:
-        said = f"{label} {normalise(fact.attribute('parent'))}"
+        short = len(label.split()) <= _LONGEST_LABEL_OF_A_GROUP  # "Diluted", under its heading
+        said = f"{label} {normalise(fact.attribute('parent'))}" if short else label
     else:
         spot = evidence_of(doc, fact)
         said = normalise(spot.quote)
+    if any((w in said) > (w in " ".join(names)) for w in _NARROWER):
+        return False
+    if any((w in normalise(term.en)) > (w in said) for w in _WIDER):
+        return False
     if any(name in said for name in names if name not in _GENERIC):
         return True
     words = {w[:7] for w in _WORD.findall(said) if w not in _GENERIC}
     return any(words & {w[:7] for w in _WORD.findall(n) if w not in _GENERIC} for n in names)
 
 
+def filing_words(doc: Document, locale: str) -> str:
+    """Return a filing as people call it: `Apple's 10-K for the fiscal year ended …`.
+
+    Other documents, and filings without a period, have their title.
+    """
+    name, form, end = entity_name(doc), doc.meta("form"), doc.meta("period_end")
+    if not (name and form and end):
+        return display_title(doc)
+    day, annual = date_words(end, locale), doc.meta("fiscal_period") == "FY"
+    if locale == "zh":
+        return f"{spaced(name, locale)}截至{day}止{'财政年度' if annual else '季度'}的 {form} "
+    whose = f"{name}'" if name.endswith("s") else f"{name}'s"
+    return f"{whose} {form} for the {'fiscal year' if annual else 'quarter'} ended {day}"
+
+
 _NUMBERING = re.compile(r"^(?:(?:item|note)\s+\d{1,2}[a-c]?|\d{1,2})\s*[.:–—-]*\s*", re.IGNORECASE)
+_ASIDE = re.compile(r"\s*\((?:unaudited|continued)\)", re.IGNORECASE)
 _SMALL = frozenset({"and", "of", "the", "in", "for", "to", "with", "on", "by"})
 
 
@@ -107,10 +164,12 @@ def bare_title(text: str) -> str:
     ('Properties', 'Debt and Derivative Instruments')
     """
     bare = _NUMBERING.sub("", text).strip(" .。—–-:：")
-    if not bare.isupper():
+    shouted = _ASIDE.sub("", bare)
+    if not shouted.isupper():
         return bare
-    words = bare.lower().split()
-    return " ".join(w if w in _SMALL and i else w.capitalize() for i, w in enumerate(words))
+    words = shouted.lower().split()
+    quiet = " ".join(w if w in _SMALL and i else w.capitalize() for i, w in enumerate(words))
+    return quiet.replace("(loss)", "(Loss)")
 
 
 def listed(words: Sequence[str], locale: str) -> str:

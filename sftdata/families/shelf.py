@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sftdata.chance import fraction, rank, shuffled
 from sftdata.families.display import display_title
@@ -18,7 +18,7 @@ from sftdata.families.family import Context
 from sftdata.text import passages as cut_passages
 from sftdata.types import Document, Fact, Section
 
-__all__ = ["PassageText", "Shelf", "passage_spans"]
+__all__ = ["PassageText", "Shelf", "part_of", "passage_spans"]
 
 _STATEMENT_CHARS = 7000
 
@@ -53,6 +53,12 @@ def passage_spans(doc: Document) -> list[tuple[int, int]]:
             if joined[1] - joined[0] <= _STATEMENT_CHARS + 2400:
                 spans = sorted([s for s in spans if s not in inside] + [joined])
     return spans
+
+
+def part_of(passage: PassageText, start: int, end: int) -> PassageText:
+    """Return a part of a passage, by document offsets, under the same heading."""
+    text = passage.text[start - passage.start : end - passage.start]
+    return replace(passage, start=start, end=end, text=text)
 
 
 class Shelf:
@@ -122,6 +128,17 @@ class Shelf:
             return None
         return passage
 
+    def whole(self) -> PassageText:
+        """Return the whole document as one passage."""
+        doc = self.doc
+        return PassageText(
+            document_id=doc.document_id,
+            start=0,
+            end=len(doc.text),
+            heading=doc.title,
+            text=doc.text,
+        )
+
     def facts_in(self, passages: Sequence[PassageText]) -> list[Fact]:
         """Return the document's facts that can be read in these passages."""
         mine = [p for p in passages if p.document_id == self.doc.document_id]
@@ -144,9 +161,11 @@ class Shelf:
 
         None when the gold alone is longer than the context may be.
         """
-        gold = list(dict.fromkeys(gold))
+        if not gold:
+            return None
+        gold = list(dict.fromkeys([*gold, *self.always(spec)]))
         length = sum(len(p.text) for p in gold)
-        if length > spec.max_chars or not gold:
+        if length > spec.max_chars:
             return None
         low, high = spec.passages
         wanted = low + rank(*seed, "count") % (high - low + 1)
@@ -157,12 +176,26 @@ class Shelf:
             if length + len(passage.text) <= spec.max_chars and allowed(passage):
                 chosen.append(passage)
                 length += len(passage.text)
-        return tuple(shuffled(chosen, *seed, "order", key=lambda p: (p.document_id, p.start)))
+        return tuple(self.arranged(chosen, spec, seed))
+
+    def always(self, spec: Context) -> list[PassageText]:
+        """Return the passages in which the sections begin that every prompt shows."""
+        heads = self.section(spec.always) if spec.always else []
+        return [p for p in self.passages if any(p.start <= s.start < p.end for s in heads)]
+
+    def arranged(
+        self, passages: Sequence[PassageText], spec: Context, seed: tuple[object, ...]
+    ) -> list[PassageText]:
+        """Return passages in the order of the prompt: the document's, or shuffled by lineage."""
+        mine = self.doc.document_id
+        if spec.in_order:
+            return sorted(passages, key=lambda p: (p.document_id != mine, p.document_id, p.start))
+        return shuffled(passages, *seed, "order", key=lambda p: (p.document_id, p.start))
 
     def _distractors(
         self, gold: Sequence[PassageText], spec: Context, seed: tuple[object, ...]
     ) -> list[PassageText]:
-        others = [p for p in self.passages if p not in gold and len(p.text) >= 200]
+        others = [p for p in self.passages if p not in gold and len(p.text) >= spec.shortest]
         centre = gold[0].start
         near = sorted(others, key=lambda p: abs(p.start - centre))[:4]
         mixed = shuffled(near, *seed, "near", key=lambda p: p.start)[:1]

@@ -51,7 +51,8 @@ def environment(locale: str) -> ImmutableSandboxedEnvironment:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
     env.filters.clear()
-    for name in ("join", "length", "lower", "upper", "trim", "first", "last", "replace", "abs"):
+    for name in ("join", "length", "lower", "upper", "trim", "first", "last", "replace", "abs",
+                 "select"):  # fmt: skip
         env.filters[name] = _default_filter(name)
     env.filters["percent"] = lambda v: percent(Decimal(str(v)), locale)
     env.filters["date"] = lambda v: date_words(v, locale)
@@ -103,7 +104,7 @@ def amount(fact: Fact, locale: str) -> str:
     It keeps the digits that the document prints (`$1.40`, not `$1.4`). What is counted per share
     or in shares is said by its name, not again by its unit.
     """
-    printed = fact.attribute("printed_unit")
+    printed = _ANNOTATION.sub("", fact.attribute("printed_unit"))
     if printed:
         return f"{fact.as_reported}{'' if printed[0] in '/%' else ' '}{printed}"
     if fact.number is None:
@@ -113,6 +114,8 @@ def amount(fact: Fact, locale: str) -> str:
         value = fact.as_reported if _PLAIN.fullmatch(fact.as_reported) else f"{abs(fact.number)}"
         words = shown.replace("1", value, 1).removesuffix(" per share").removeprefix("每股")
         return ("-" if fact.number < 0 else "") + words
+    if fact.unit == "pure" and fact.scale == -2 and _PLAIN.fullmatch(fact.as_reported):
+        return f"{'-' if fact.number < 0 else ''}{fact.as_reported}%"
     if fact.unit and _CURRENCY.match(fact.unit):
         words = money(fact.number, fact.unit, locale, scale=fact.scale)
         return _as_precise(words.removesuffix(" shares"), fact.as_reported)
@@ -176,12 +179,20 @@ def time_words(
     return f"截至{day}" if locale == "zh" else f"as of {day}"
 
 
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+"""A UCUM remark that is no unit: `{INR}`, `{score}`."""
 _WEEKS_OF_A_YEAR = 53
 """A visit is moved by whole weeks: it stays on its day of the week, and leaves its date."""
 
 
 def _on_day(period: str, locale: str, shift: int) -> str:
-    """Return the day of a clinical fact; moved, another day of the same weekday."""
+    """Return the day of a clinical fact, or both of a stay; moved, another one of its weekday."""
+    first, _, last = period.partition("/")
+    if last and not shift and len(first) == len(last) == len("2019-03-02"):
+        days = [date_words(day, locale) for day in dict.fromkeys((first, last))]
+        if len(days) == 2:
+            return "至".join(days) if locale == "zh" else f"from {days[0]} to {days[1]}"
+        period = first
     if len(period) != len("2019-03-02"):
         return ""
     day = date_words(_other_visit(period, shift), locale)
@@ -289,13 +300,13 @@ def called(fact: Fact) -> str:
     return fact.label or fact.name.split(":")[-1]
 
 
-_CAPITAL = re.compile(r"[A-Z][a-z]+(?![a-z'’])")
+_CAPITAL = re.compile(r"[A-Z][a-z]+(?![a-z'’])[^A-Z]*")
 
 
 def _in_a_sentence(name: str, fact: Fact) -> str:
-    """Write a diagnosis small, as it stands inside a sentence; names of drugs stay as printed."""
-    is_condition = fact.name.startswith(("snomed:", "note:diagnosis", "note:impression"))
-    return name[0].lower() + name[1:] if is_condition and _CAPITAL.match(name) else name
+    """Write a coded diagnosis small, as inside a sentence; drugs and free entries as printed."""
+    small = fact.name.startswith("snomed:") and _CAPITAL.fullmatch(name)
+    return name[0].lower() + name[1:] if small else name
 
 
 def _spoken(fact: Fact, term: Term | None, locale: str) -> tuple[str, bool]:

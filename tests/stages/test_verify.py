@@ -42,7 +42,7 @@ def sample(kind: str, answer: dict[str, object], **more: object) -> Sample:
 
 
 FACT = {"concept": "us-gaap:Revenues", "value": "94036000000", "unit": "USD",
-        "period_start": "2025-03-30", "period_end": "2025-06-28", "members": None}  # fmt: skip
+        "period_end": "2025-06-28", "period_months": 3, "members": None}  # fmt: skip
 EVIDENCE = sample("evidence", cited("Net sales were $94,036 million, up 9.6% [P1].",
                                     calculation="(94,036 − 85,777) ÷ 85,777 = 9.6%"))  # fmt: skip
 EXTRACTION = sample("extraction", {"facts": [FACT]})

@@ -1,30 +1,33 @@
 """Extraction: passages in, JSON of a fixed schema out; every value is a tagged fact.
 
 Recipes: `object` (one record from a section, e.g. a cover page), `list` (every matching fact of a
-passage), `table` (a statement as rows and periods).
+passage), `table` (a statement as rows and periods), `named` (the values of the fields that the
+question names, null for one that the passage does not mention).
 """
 
 from __future__ import annotations
 
 import fnmatch
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sftdata.chance import shuffled
 from sftdata.families.display import display_title
 from sftdata.families.draft import Draft, Work, evidence_of, fact_key, pick, to_sample
-from sftdata.families.family import FieldSource
-from sftdata.families.figures import printed
+from sftdata.families.evident import all_tagged, month_count, prose_parts
+from sftdata.families.family import FieldSource, Term
+from sftdata.families.figures import display_unit, printed
+from sftdata.families.itemised import every_item_is_a_fact
 from sftdata.families.shelf import PassageText, Shelf
+from sftdata.families.tables import read_table, table_parts
 from sftdata.families.wording import fill
+from sftdata.grounding.asked import pattern
+from sftdata.text import normalise
 from sftdata.types import Fact, Sample, Section
 
 __all__ = ["samples"]
 
-_SCALES = {3: "thousands", 6: "millions", 9: "billions"}
 Found = tuple[tuple[PassageText, ...], dict[str, Any], list[Fact]]
 
 
@@ -38,7 +41,14 @@ def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
         lineage = (*seed, passages[0].start)
         locale = work.locale(*lineage)
         source, phrasing = pick(family.questions[locale], locale, *lineage)
-        question = fill(source, locale, f"{family.id}: questions", title=display_title(doc))
+        asked = next(iter(answer.values()), None)
+        question = fill(
+            source,
+            locale,
+            f"{family.id}: questions",
+            title=display_title(doc),
+            fields=list(asked) if isinstance(asked, dict) else list(answer),
+        )
         yield to_sample(
             Draft(
                 work=work,
@@ -71,7 +81,9 @@ def _passage_of(shelf: Shelf, section: Section) -> PassageText:
 def _scopes(work: Work, shelf: Shelf) -> list[PassageText]:
     """Return the candidate contexts: whole sections, or the passages inside them."""
     spec = work.family.context
-    if spec.whole:
+    if spec.whole and not spec.sections:
+        found = [shelf.whole()]
+    elif spec.whole:
         found = [_passage_of(shelf, s) for s in shelf.section(spec.sections)]
     elif spec.sections:
         inside = shelf.section(spec.sections)
@@ -84,7 +96,15 @@ def _scopes(work: Work, shelf: Shelf) -> list[PassageText]:
 def _matching(work: Work, shelf: Shelf, passage: PassageText) -> list[Fact]:
     family = work.family
     inside = [f for f in shelf.facts_in([passage]) if family.facts.matches(f, family.words)]
-    return sorted(inside, key=lambda f: (f.start or 0, f.fact_id))
+    newest_first = sorted(inside, key=lambda f: (f.period or "", f.fact_id), reverse=True)
+    return sorted(newest_first, key=lambda f: f.start or 0)
+
+
+def _complete(work: Work, shelf: Shelf, passage: PassageText, facts: Sequence[Fact]) -> bool:
+    """Return whether the lists that must be read to their end were."""
+    parts = shelf.section(work.family.answer.complete)
+    inside = [s for s in parts if s.start < passage.end and s.end > passage.start]
+    return all(every_item_is_a_fact(shelf.doc, part, facts) for part in inside)
 
 
 def _object(work: Work, shelf: Shelf) -> Iterator[Found]:
@@ -99,6 +119,8 @@ def _object(work: Work, shelf: Shelf) -> Iterator[Found]:
             used += chosen
             _put(answer, name, _field(chosen, source))
         if all(answer.get(name) not in (None, []) for name in spec.required) and used:
+            if not _complete(work, shelf, passage, used):
+                continue
             yield (passage,), answer, used
 
 
@@ -113,13 +135,8 @@ def _put(answer: dict[str, Any], name: str, value: Any) -> None:
 def _chosen(facts: Sequence[Fact], source: FieldSource) -> list[Fact]:
     if source.nested:
         return [f for f in facts if f.name in source.fact]
-    for pattern in source.fact:
-        found = [
-            f
-            for f in facts
-            if fnmatch.fnmatchcase(f.name, pattern)
-            and (source.dimensions == "any" or (source.dimensions == "some") == bool(f.dimensions))
-        ]
+    for name in source.fact:
+        found = [f for f in facts if fnmatch.fnmatchcase(f.name, name) and source.admits(f)]
         if found:
             return found if source.many else found[:1]
     return []
@@ -129,18 +146,18 @@ def _field(chosen: Sequence[Fact], source: FieldSource) -> Any:
     if source.nested:
         groups: dict[str, dict[str, str | None]] = {}
         for fact in chosen:
-            groups.setdefault(fact.attribute(source.by), {})[fact.name] = fact.value
+            groups.setdefault(fact.attribute(source.by), {})[fact.name] = _neat(fact.value or "")
         return [{k: g.get(name) for k, name in source.nested.items()} for g in groups.values()]
     if source.many:
         return list(dict.fromkeys(taken(f, source.take) for f in chosen))
     return taken(chosen[0], source.take) if chosen else None
 
 
-def taken(fact: Fact, take: str) -> str | None:
+def taken(fact: Fact, take: str) -> str | int | None:
     """Return one aspect of a fact as text; None when it has none.
 
     `displayed` is the number as printed, with its sign and without separators; `display_unit`
-    says in what: `USD millions`.
+    says in what: `USD millions`; `months` is the length of its reporting period, a number.
     """
     kind, _, attribute = take.partition(":")
     if kind == "attribute":
@@ -148,10 +165,11 @@ def taken(fact: Fact, take: str) -> str | None:
     if kind == "displayed":
         return printed(fact) if fact.number is not None else fact.value
     if kind == "display_unit":
-        if fact.unit == "pure":
-            return "percent" if fact.scale == -2 else None
-        scale = _SCALES.get(fact.scale, "")
-        return f"{fact.unit or ''} {scale}".strip() or None
+        return display_unit(fact)
+    if kind == "directions":
+        return _directions(fact)
+    if kind == "months":
+        return month_count(fact.period or "")
     if kind == "concept":
         return fact.name.split(":", 1)[-1]
     if kind == "members":
@@ -163,81 +181,102 @@ def taken(fact: Fact, take: str) -> str | None:
             days[-1] if kind == "period_end" and days[-1] else None
         )
     found = getattr(fact, kind)
-    return str(found) if found not in (None, "") else None
+    return _neat(str(found)) if found not in (None, "") else None
+
+
+def _directions(fact: Fact) -> str | None:
+    """Return how a drug is to be taken, as the record prints it: free text, or its parts."""
+    parts = [fact.attribute(k) for k in ("dose", "route", "frequency", "as_needed")]
+    return fact.attribute("instruction") or ", ".join(p for p in parts if p) or None
+
+
+def _neat(text: str) -> str:
+    """Return a value without marks that belong to the line around it: `Dallas,` and `(972)`."""
+    bare = text.strip().rstrip(",;").rstrip()
+    inner = bare[1:-1]
+    return inner if bare == f"({inner})" and inner.isdigit() else bare
 
 
 def _list(work: Work, shelf: Shelf) -> Iterator[Found]:
     """Every matching fact of a passage, in reading order."""
     spec = work.family.answer
-    for passage in _scopes(work, shelf):
+    prose = work.family.facts.where == "prose"
+    scopes = _scopes(work, shelf)
+    if prose:
+        scopes = [part for scope in scopes for part in prose_parts(shelf, scope)]
+    for passage in scopes:
         facts = _matching(work, shelf, passage)
         items: list[dict[str, Any]] = []
         for fact in facts:
             item = {name: taken(fact, take) for name, take in spec.item.items()}
             if item not in items:
                 items.append(item)
-        if spec.least <= len(items) <= spec.most:
+        whole = _complete(work, shelf, passage, facts)
+        if prose:
+            whole = whole and all_tagged(shelf, passage, facts)
+        if spec.least <= len(items) <= spec.most and whole:
             yield (passage,), {spec.key: items}, facts
 
 
 def _table(work: Work, shelf: Shelf) -> Iterator[Found]:
     """A statement: one row per line, one value per column, as printed."""
     spec = work.family.answer
+    scopes = _scopes(work, shelf)
+    if not work.family.context.whole:
+        scopes = [part for scope in scopes for part in table_parts(scope)]
+    for passage in scopes:
+        facts = _matching(work, shelf, passage)
+        table = read_table(shelf, passage, facts) if facts else None
+        if table is not None and spec.least <= len(table["rows"]) <= spec.most:
+            yield (passage,), table, facts
+
+
+def _named(work: Work, shelf: Shelf) -> Iterator[Found]:
+    """The fields that a question names: those told once, and one that is not mentioned at all."""
+    spec, words = work.family.answer, work.family.words
     for passage in _scopes(work, shelf):
-        facts = [f for f in _matching(work, shelf, passage) if f.attribute("column")]
-        lines: dict[int, list[Fact]] = {}
-        for fact in facts:
-            if fact.row_start is not None and fact.label:
-                lines.setdefault(fact.row_start, []).append(fact)
-        if len({f.attribute("table_start") for f in facts}) != 1 or _untagged(passage, lines):
+        by_name: dict[str, list[Fact]] = {}
+        for fact in _matching(work, shelf, passage):
+            by_name.setdefault(fact.name, []).append(fact)
+        told = [
+            same[0]
+            for name, same in by_name.items()
+            if len(same) == 1 and name in words.terms and _mentions(passage, words.terms[name]) == 1
+        ]
+        if not spec.least <= len(told) <= spec.most:
             continue
-        columns = list(dict.fromkeys(f.attribute("column") for f in facts))
-        rows = [_line(shelf, line, columns) for line in lines.values()]
-        complete = [row for row in rows if row is not None]
-        if len(complete) == len(rows) and spec.least <= len(rows) <= spec.most:
-            yield (passage,), {"columns": columns, "rows": complete}, facts
+        seed = (work.seed, work.family.id, shelf.doc.document_id, passage.start)
+        fields: dict[str, Any] = {
+            f.name.split(":", 1)[-1]: {n: taken(f, take) for n, take in spec.item.items()}
+            for f in told
+        }
+        ghosts = [
+            name
+            for name, term in words.terms.items()
+            if name not in by_name
+            and work.family.facts.admits_name(name, term)
+            and not _mentions(passage, term)
+        ]
+        for name in shuffled(ghosts, *seed, "ghost")[:1]:
+            fields[name.split(":", 1)[-1]] = None
+        order = shuffled(fields, *seed, "fields")
+        yield (passage,), {spec.key: {name: fields[name] for name in order}}, told
 
 
-_CELL_NUMBER = re.compile(r"\|[^|]*?\d[\d,.]*\)?%?\s*(?=\|)")
-
-
-def _untagged(passage: PassageText, lines: dict[int, list[Fact]]) -> bool:
-    """Return whether a row of figures between the first and the last tagged row has no tag."""
-    place = passage.start
-    for line in passage.text.split("\n"):
-        inside = min(lines) <= place <= max(lines)
-        cells = line.split("|", 2)[-1]
-        if inside and place not in lines and line.startswith("|") and _CELL_NUMBER.search(cells):
-            return True
-        place += len(line) + 1
-    return False
-
-
-def _line(shelf: Shelf, line: Sequence[Fact], columns: Sequence[str]) -> dict[str, Any] | None:
-    """Return one row; None when a column stands twice in it or the units differ."""
-    by_column = {f.attribute("column"): f for f in line}
-    units = {taken(f, "display_unit") for f in line if f.number}
-    if len(by_column) != len(line) or len(units) > 1:
-        return None
-    return {
-        "label": line[0].label,
-        "unit": next(iter(units), taken(line[0], "display_unit")),
-        "values": [_printed(shelf, by_column.get(c)) for c in columns],
-    }
-
-
-def _printed(shelf: Shelf, fact: Fact | None) -> str | None:
-    """Return the number as printed: parentheses make it negative, whatever the tag's own sign."""
-    if fact is None or fact.number is None or fact.start is None:
-        return None
-    before = shelf.doc.text[max(0, fact.start - 3) : fact.start].rstrip(" $€£¥")
-    value = printed(replace(fact, number=abs(fact.number)))
-    negative = before.endswith(("(", "-", "−", "–")) and fact.number != 0
-    return f"{'-' if negative else ''}{value}"
+def _mentions(passage: PassageText, term: Term) -> int:
+    """Count how often a passage names a term, by any of its names."""
+    text = normalise(passage.text)
+    spans = sorted(m.span() for label in term.labels() for m in pattern(label).finditer(text))
+    count, end = 0, -1
+    for start, stop in spans:
+        count += start > end + 1
+        end = max(end, stop)
+    return count
 
 
 _RECIPES: dict[str, Callable[[Work, Shelf], Iterator[Found]]] = {
     "object": _object,
     "list": _list,
+    "named": _named,
     "table": _table,
 }

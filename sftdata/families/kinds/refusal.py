@@ -18,13 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sftdata.chance import choose, rank, shuffled
-from sftdata.families.cases import Case, answered, asked, cases, gold, usable, values
-from sftdata.families.display import display_title, spoken_name
-from sftdata.families.draft import Draft, Work, cited_answer, evidence_of, pick, to_sample
+from sftdata.families.cases import Case, answered, asked, cases, gold, values
+from sftdata.families.display import display_title, short_name, spoken_name
+from sftdata.families.draft import Draft, Work, cited_answer, dated_evidence, to_sample
+from sftdata.families.evident import time_told
 from sftdata.families.family import Premise, Term
 from sftdata.families.naming import bare_title, entity_name, listed, spaced
 from sftdata.families.shelf import PassageText, Shelf
-from sftdata.families.wording import fill, time_words
+from sftdata.families.wording import bare_time, called, fill, moved_period, time_words
 from sftdata.grounding.absence import Asked, prove_absent
 from sftdata.types import Check, Sample
 
@@ -77,7 +78,7 @@ def _refuse(work: Work, shelf: Shelf, negative: Negative, twin: Draft, twin_id: 
     needed = [
         fill(n, locale, f"{family.id}: needed", **given) for n in family.needed.get(locale, ())
     ]
-    evidence = tuple(dict.fromkeys(evidence_of(shelf.doc, f) for f in negative.case.facts))
+    evidence = dated_evidence(shelf.doc, negative.case.facts, negative.passages)
     shown = evidence if negative.cites else ()
     answer = cited_answer(
         text,
@@ -120,7 +121,7 @@ def _asked(work: Work, shelf: Shelf, case: Case, method: str, **more: Any) -> As
     labels: list[str] = []
     for fact in facts:
         term = work.base.words.term(fact)
-        labels += [*(term.labels() if term else ()), fact.label]
+        labels += [*(term.labels() if term else ()), called(fact)]
     when = [time_words(f, shelf.doc, loc, shift=case.shift) for f in facts for loc in ("en", "zh")]
     given: dict[str, Any] = {
         "method": method,
@@ -138,6 +139,7 @@ def _remove(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
     """Take the passages that hold the fact out, and put others in their place."""
     homes = gold(shelf, case)
     asked_for = _asked(work, shelf, case, "span_removed")
+    spec = work.base.context
 
     def silent(passage: PassageText) -> bool:
         facts = tuple(shelf.facts_in([passage]))
@@ -146,7 +148,7 @@ def _remove(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
 
     kept = [p for p in twin.passages if p not in homes and silent(p)]
     seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
-    others = [p for p in shelf.passages if p not in twin.passages and len(p.text) >= 200]
+    others = [p for p in shelf.passages if p not in twin.passages and len(p.text) >= spec.shortest]
     near = sorted(others, key=lambda p: abs(p.start - homes[0].start))[:12]
     for passage in shuffled(near, *seed, "fill", key=lambda p: p.start):
         if len(kept) >= len(twin.passages):
@@ -155,7 +157,7 @@ def _remove(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
             kept.append(passage)
     if len(kept) < min(2, len(twin.passages)):
         return None
-    order = shuffled(kept, *seed, "order", key=lambda p: (p.document_id, p.start))
+    order = shelf.arranged(kept, spec, seed)
     checks = prove_absent(
         _context(order), replace(asked_for, facts_in_context=tuple(shelf.facts_in(order)))
     )
@@ -176,18 +178,21 @@ def _headings(passages: Sequence[PassageText], shelf: Shelf) -> list[str]:
     titles = [
         bare_title(p.heading.removeprefix(display_title(shelf.doc)).lstrip(" —")) for p in mine
     ]
-    return list(dict.fromkeys(f"“{t}”" for t in titles if t))[:4]
+    told = [t for t in titles if t and t not in ("Table of contents", "Cover page")]
+    return list(dict.fromkeys(f"“{t}”" for t in told))[:4]
 
 
 def _period(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None:
-    """Ask for a year that the passages do not reach."""
+    """Ask for a year that the passages do not reach: the nearest such, which is the hardest."""
     seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
     fact = case.facts[0]
-    year = int((fact.period or "0").split("/")[-1][:4])
     context = _context(twin.passages)
-    for shift in shuffled((-4, -3, -2, -1, 1, 2), *seed, "shift"):
+    shifts = shuffled((-1, 1, -2, 2, -3) if fact.period else (), *seed, "shift")
+    for shift in sorted(shifts, key=abs):
         moved = replace(case, shift=shift)
-        if str(year + shift) in context or not time_words(fact, shelf.doc, "en", shift=shift):
+        period = moved_period(fact, shift)
+        year = period.split("/")[-1][:4]
+        if year in context or not time_words(fact, shelf.doc, "en", shift=shift):
             continue
         question, phrasing = asked(work, shelf, moved, twin.locale)
         checks = prove_absent(
@@ -199,8 +204,8 @@ def _period(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
                 "period_not_in_context",
                 values=(),
                 numbers=(),
-                period=_shifted(fact.period or "", shift),
-                period_texts=(str(year + shift),),
+                period=period,
+                period_texts=(year,),
                 facts_in_context=tuple(shelf.facts_in(twin.passages)),
             ),
         )
@@ -211,42 +216,41 @@ def _period(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
             checks=tuple(checks),
             question=question,
             phrasing=phrasing,
-            says={"covered": listed(_times(work, shelf, case, twin), twin.locale)},
+            says={"covered": _times(shelf, case, twin)},
         )
     return None
 
 
-def _shifted(period: str, years: int) -> str:
-    """Move a period by whole years (29 February becomes the 28th)."""
-    moved = []
-    for day in period.split("/"):
-        year, rest = int(day[:4]) + years, day[4:]
-        moved.append(f"{year:04d}{'-02-28' if rest == '-02-29' else rest}")
-    return "/".join(moved)
+def _times(shelf: Shelf, case: Case, twin: Draft) -> str:
+    """Return the times for which the context gives the asked figure, as one adverbial."""
+    asked_for = case.facts[0]
+    inside = [
+        f
+        for f in shelf.facts_in(twin.passages)
+        if f.name == asked_for.name and f.dimensions == asked_for.dimensions
+    ]
+    inside.sort(key=lambda f: (f.period or "").split("/")[-1], reverse=True)
+    labelled = time_told(shelf, inside, prefer_fiscal=True)
+    told = [time_words(f, shelf.doc, twin.locale, labelled=labelled) for f in inside]
+    first, *more = dict.fromkeys(told)
+    return listed([first, *(bare_time(when) for when in more)], twin.locale)
 
 
-def _times(work: Work, shelf: Shelf, case: Case, twin: Draft) -> list[str]:
-    """Return the times for which the asked figure can be read in the context."""
-    name = case.facts[0].name
-    inside = [f for f in usable(work, shelf) if f.name == name]
-    readable = {f.fact_id for f in shelf.facts_in(twin.passages)}
-    inside = sorted(
-        (f for f in inside if f.fact_id in readable),
-        key=lambda f: (f.period or "").split("/")[-1],
-        reverse=True,
-    )
-    words = [time_words(f, shelf.doc, twin.locale, labelled=True) for f in inside]
-    return list(dict.fromkeys(words))[:4]
+def _called_short(name: str) -> str:
+    return short_name(spoken_name(name))
 
 
 def _entity(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None:
     """Ask the same about somebody whom the passages do not mention."""
     seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
     own = entity_name(shelf.doc)
-    names = [spoken_name(n) for n in work.entities]
-    names = [n for n in names if n != own]
-    names += list(work.base.words.others.get(twin.locale, ()))
-    names = [n for n in shuffled(names, *seed, "other") if n and n not in _context(twin.passages)]
+    if (case.facts[0].number or 0) < 0:  # a loss of one company says nothing of another's
+        return None
+    context = _context(twin.passages)
+    known = [_called_short(n) for n in work.entities]
+    others = [_called_short(n) for n in work.base.words.others.get(twin.locale, ())]
+    pool = [n for n in known if n != own] or others
+    names = [n for n in shuffled(pool, *seed, "other") if n and n not in context]
     if not names:
         return None
     moved = replace(case, entity=names[0])
@@ -285,9 +289,13 @@ def _absent(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
     near = [
         (name, term)
         for name, term in words.terms.items()
-        if mine
-        and name not in present
-        and (term.nature, term.topic) == (mine.nature, mine.topic)
+        if name not in present
+        and not term.derived
+        and (
+            (term.nature, term.topic) == (mine.nature, mine.topic)
+            if mine
+            else term.nature in work.family.natures
+        )
         and known.isdisjoint(term.labels())
     ]
     for name, term in shuffled(near, *seed, "term", key=lambda pair: pair[0])[:6]:
@@ -326,17 +334,17 @@ def _without(work: Work, shelf: Shelf, case: Case, twin: Draft, name: str, term:
 
 
 def _premise(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None:
-    """Assume the opposite of what happened; the refusal corrects it and cites the figures."""
+    """Assume the opposite of what happened; the refusal corrects it and cites the figures.
+
+    It is the twin's own question with the direction turned: nothing in its wording gives it away.
+    """
     if len(case.facts) < 2 or case.facts[0].number == case.facts[1].number:
         return None
-    given = values(work, shelf, case, twin.locale, twin.passages)
-    rose = given["direction"] == "up"
-    seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
-    source, phrasing = pick(work.family.questions[twin.locale], twin.locale, *seed)
-    question = fill(
-        source, twin.locale, f"{work.family.id}: questions", **(given | {"rose": not rose})
-    )
+    question, phrasing = asked(work, shelf, replace(case, contrary=True), twin.locale)
+    if question == twin.question:  # this wording assumes no direction
+        return None
     new, old = case.facts[0], case.facts[1]
+    rose = (new.number or 0) > (old.number or 0)
     detail = f"{old.fact_id} {'<' if rose else '>'} {new.fact_id}"
     return Negative(
         case=case,
@@ -345,13 +353,19 @@ def _premise(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | No
         checks=(Check(name="premise_contradicted", passed=True, detail=detail),),
         question=question,
         phrasing=phrasing,
-        says={"rose": rose},
+        says={},
         cites=True,
     )
 
 
 def _advice(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None:
-    """Ask what no document of this kind answers; the refusal tells what it does report."""
+    """Ask what no document of this kind answers; the refusal tells what it does report.
+
+    What it tells is of the newest period: somebody who asks about tomorrow wants no old figure.
+    """
+    last = shelf.doc.meta("period_end")
+    if last and not (case.facts[0].period or "").endswith(last):
+        return None
     seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
     premise: Premise = choose(work.family.premises, *seed, "premise")
     wordings = premise.zh if twin.locale == "zh" else premise.en

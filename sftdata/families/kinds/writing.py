@@ -9,16 +9,18 @@ section), `section` (one section of a document from the others: what its author 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sftdata.chance import rank, shuffled
 from sftdata.families.cases import usable
 from sftdata.families.display import display_title
 from sftdata.families.draft import Draft, Work, cite, evidence_of, fact_key, pick, to_sample
-from sftdata.families.excerpts import Piece, outline, section
+from sftdata.families.evident import common_ways, time_told
+from sftdata.families.excerpts import Piece, outline, parts, section
 from sftdata.families.figures import change, like_before, newest, quotient
-from sftdata.families.naming import bare_title, entity_name, spaced
+from sftdata.families.naming import bare_title, entity_name, patient_words, spaced
 from sftdata.families.shelf import PassageText, Shelf
 from sftdata.families.wording import bare_time, fact_view, fill, time_words
 from sftdata.types import Fact, Sample
@@ -39,6 +41,7 @@ def samples(work: Work, shelf: Shelf) -> Iterator[Sample]:
         source, phrasing = pick(family.questions[locale], locale, *seed, *piece.lineage)
         says = {
             "entity": spaced(entity_name(doc), locale),
+            "who": patient_words(doc, locale),
             "title": display_title(doc),
             **piece.says.get(locale, {}),
         }
@@ -89,12 +92,17 @@ def _figures(work: Work, shelf: Shelf) -> Iterator[Piece]:
     if any(role not in roles for role in work.family.required_roles):
         return
     anchor = roles[work.family.required_roles[0]]
+    last = shelf.doc.meta("period_end")
     for period in sorted({f.period for f in anchor if f.period}):
+        if "/" not in period and last and period != last:  # an old balance against an older one
+            continue
         pairs = {
             role: pair
             for role, facts in roles.items()
-            if (pair := like_before(facts, period)) is not None
+            if (pair := like_before(facts, period)) is not None and common_ways(shelf, pair)
         }
+        first = pairs.get(work.family.required_roles[0])
+        pairs = {r: p for r, p in pairs.items() if first and p[1].period == first[1].period}
         if any(role not in pairs for role in work.family.required_roles):
             continue
         facts = [f for pair in pairs.values() for f in pair]
@@ -126,9 +134,10 @@ def _told(
             now, before = pairs[role]
             told[role] = _movement(work, shelf, now, before, passages, locale)
     first = next(iter(pairs.values()))
-    when = [time_words(fact, shelf.doc, locale) for fact in first]
+    when = _times(shelf, first, locale)
     return told | {
         "when": when[0],
+        "time": bare_time(when[0]),
         "before": bare_time(when[1]),
         "ratios": _ratios(work, shelf, pairs, passages, locale),
     }
@@ -182,15 +191,33 @@ def _movement(
             direction = ""
         elif not moved["percent"] and direction != "flat":
             direction = "level"
+        if now.unit == "pure" and now.scale == -2:
+            percent = _points(now.number - before.number, locale)
+    when = _times(shelf, (now, before), locale)
     return view | {
-        "when": time_words(now, shelf.doc, locale),
-        "before": bare_time(time_words(before, shelf.doc, locale)),
+        "when": when[0],
+        "before": bare_time(when[1]),
+        "before_when": when[1],
         "was_amount": earlier["amount"],
         "was_concept": earlier["concept"],
         "was_was": earlier["was"],
         "direction": direction,
         "percent": percent,
     }
+
+
+def _points(difference: Decimal, locale: str) -> str:
+    """Return the change of a rate, which is in points, not in per cent of itself."""
+    points = f"{abs(difference) * 100:f}".rstrip("0").rstrip(".")
+    if locale == "zh":
+        return f"{points}个百分点"
+    return f"{points} percentage point{'' if points == '1' else 's'}"
+
+
+def _times(shelf: Shelf, facts: Sequence[Fact], locale: str) -> list[str]:
+    """Return the times of facts, all by day or all by fiscal year, as their rows show them."""
+    labelled = time_told(shelf, facts)
+    return [time_words(f, shelf.doc, locale, labelled=labelled) for f in facts]
 
 
 def _record(work: Work, shelf: Shelf) -> Iterator[Piece]:
@@ -200,28 +227,19 @@ def _record(work: Work, shelf: Shelf) -> Iterator[Piece]:
         return
     facts = [f for f in doc.facts if family.facts.matches(f, family.words)]
     roles: dict[str, list[Fact]] = {
-        role: [f for f in facts if any(fnmatch.fnmatchcase(f.name, n) for n in names)]
+        role: _once(f for f in facts if any(_plays(f, n) for n in names))
         for role, names in family.roles.items()
     }
     if not all(roles.get(role) for role in family.required_roles):
         return
-    whole = PassageText(
-        document_id=doc.document_id,
-        start=0,
-        end=len(doc.text),
-        heading=display_title(doc),
-        text=doc.text,
-    )
+    whole = shelf.whole()
+    used = [f for found in roles.values() for f in found]
+    if len(used) < family.answer.least:
+        return
     says = {
-        loc: {
-            role: [
-                fact_view(f, family, loc, "P1") | {"when": time_words(f, doc, loc)} for f in found
-            ]
-            for role, found in roles.items()
-        }
+        loc: {role: _in_turn(work, shelf, found, loc) for role, found in roles.items()}
         for loc in family.locales
     }
-    used = [f for found in roles.values() for f in found]
     yield Piece(
         passages=(whole,),
         lineage=("record",),
@@ -229,6 +247,41 @@ def _record(work: Work, shelf: Shelf) -> Iterator[Piece]:
         evidence=tuple(dict.fromkeys(evidence_of(doc, f) for f in used)),
         facts=tuple(used),
     )
+
+
+def _in_turn(work: Work, shelf: Shelf, facts: Sequence[Fact], locale: str) -> list[dict[str, Any]]:
+    """Return the views of a role's facts: which is the latest of its name, and the one before."""
+    by_name: dict[str, list[Fact]] = {}
+    for fact in sorted(facts, key=lambda f: f.period or ""):
+        by_name.setdefault(fact.name, []).append(fact)
+
+    def view(fact: Fact) -> dict[str, Any]:
+        seen = fact_view(fact, work.family, locale, "P1")
+        return seen | {"when": time_words(fact, shelf.doc, locale)}
+
+    told = []
+    for fact in facts:
+        same = by_name[fact.name]
+        is_latest = fact is same[-1]
+        earlier = view(same[-2]) if is_latest and len(same) > 1 else None
+        told.append(view(fact) | {"latest": is_latest, "earlier": earlier})
+    return told
+
+
+def _plays(fact: Fact, pattern: str) -> bool:
+    """Return whether a fact plays a role: by its name, or by `attribute=value`."""
+    kind, equals, value = pattern.partition("=")
+    if equals:
+        return fnmatch.fnmatchcase(fact.attribute(kind), value)
+    return fnmatch.fnmatchcase(fact.name, pattern)
+
+
+def _once(facts: Iterable[Fact]) -> list[Fact]:
+    """Return the facts without those that say the same again."""
+    said: dict[tuple[object, ...], Fact] = {}
+    for fact in facts:
+        said.setdefault((fact.name, fact.value, fact.period, fact.attributes), fact)
+    return list(said.values())
 
 
 def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
@@ -242,6 +295,8 @@ def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
             continue
         inside = [f for f in facts if (h := shelf.home(f)) is not None and h in passages]
         pairs = newest(sorted(inside, key=lambda f: f.start or 0))
+        last = doc.meta("period_end")
+        pairs = [(now, before) for now, before in pairs if (now.period or "").endswith(last)]
         if not 3 <= len(pairs) <= 10:
             continue
         used = [f for pair in pairs for f in pair if f is not None]
@@ -252,7 +307,7 @@ def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
                 if before is None:
                     spot = evidence_of(doc, now)
                     view = fact_view(now, family, loc, cite(passages, spot.start, spot.end))
-                    told.append(view | {"when": time_words(now, doc, loc), "direction": "alone"})
+                    told.append(view | {"when": _times(shelf, [now], loc)[0], "direction": "alone"})
                 else:
                     told.append(_movement(work, shelf, now, before, passages, loc))
             says[loc] = {"items": told, "section": bare_title(part.title)}
@@ -270,5 +325,6 @@ _RECIPES: dict[str, Callable[[Work, Shelf], Iterator[Piece]]] = {
     "digest": _digest,
     "record": _record,
     "outline": outline,
+    "parts": parts,
     "section": section,
 }
