@@ -47,7 +47,17 @@ def samples(count: int, seed: int = 0) -> pa.Table:
         ]
         group, question = int(groups[n]), f"What was {label} of firm {groups[n]} in 2024?"
         start = len(parts[0]) + 2
-        answer = json.dumps({"answerable": True, "answer": figure, "value": figure})
+        answer = json.dumps(
+            {
+                "answerable": True,
+                "answer": figure,
+                "citations": [{"passage": "P1", "quote": table}],
+                "calculation": None,
+                "confidence": "high",
+                "reason": None,
+                "needed": [],
+            }
+        )
         rows.append(
             {
                 "sample_id": f"s{n:08d}",

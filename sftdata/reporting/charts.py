@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sftdata.report import Histogram, Leakage
 
-__all__ = ["Chart", "composition", "group_picture", "histogram", "leakage_bars"]
+__all__ = ["Chart", "composition", "group_picture", "histogram", "leakage_bars", "leakage_curve"]
 
 WIDTH = 360
 LABEL = 118
@@ -103,6 +103,7 @@ def leakage_bars(leakage: Sequence[Leakage]) -> Chart | None:
         "Held-out text already in train",
         "; ".join(
             f"{item.held_out}: {item.index:.0%}"
+            + (f", by random groups {item.by_group:.0%}" if item.by_group is not None else "")
             + (f", by random documents {item.by_document:.0%}" if item.by_document else "")
             + (f", by random rows {item.by_row:.0%}" if item.by_row else "")
             for item in leakage
@@ -115,6 +116,7 @@ def leakage_bars(leakage: Sequence[Leakage]) -> Chart | None:
         y += 20
         given = (
             ("this split", item.index, "own"),
+            ("random groups", item.by_group, "ref"),
             ("random documents", item.by_document, "ref"),
             ("random rows", item.by_row, "ref"),
         )
@@ -128,6 +130,48 @@ def leakage_bars(leakage: Sequence[Leakage]) -> Chart | None:
             y += ROW - 4
         y += 8
     chart.height = y
+    return chart
+
+
+_WAYS = {"group": "random groups", "document": "random documents", "row": "random rows"}
+
+
+def leakage_curve(leakage: Sequence[Leakage]) -> Chart | None:
+    """Draw, for the last held-out split, how many samples are known to each degree.
+
+    A curve that falls early is good: few samples have much of their text in train.
+    """
+    if not leakage or not leakage[-1].curve:
+        return None
+    item = leakage[-1]
+    ways = {n: c for n, c in item.curves.items() if n in _WAYS}
+    series = {"this split": item.curve, **{_WAYS[n]: ways[n] for n in _WAYS if n in ways}}
+    half = item.thresholds.index(0.5) if 0.5 in item.thresholds else len(item.thresholds) // 2
+    chart = Chart(
+        f"How much of each sample of {short(item.held_out)} is known",
+        "; ".join(f"{n}: {c[half]:.0%} of samples are half known" for n, c in series.items()),
+        note="Samples (up) of which at least this share (right) of 8-word runs stands in train.",
+    )
+    left, top, bottom = 34.0, 12.0, 150.0
+    for part in (0.0, 0.5, 1.0):
+        y = bottom - (bottom - top) * part
+        chart.line(left, y, WIDTH - 6, y, "rule" if part else "axis")
+        chart.text(left - 5, y + 4, f"{part:.0%}", "end", "n")
+    width = WIDTH - left - 6
+    for number, (name, values) in enumerate(series.items()):
+        css = f"s{number % 6}"
+        chart.legend.append((name, css))
+        points = [
+            f"{left + width * t:.1f} {bottom - (bottom - top) * v:.1f}"
+            for t, v in zip(item.thresholds, values, strict=True)
+        ]
+        # Drawn last first, so that this split lies on top.
+        chart.paths.insert(0, ("M" + "L".join(points), css))
+    for part in (0.0, 0.25, 0.5, 0.75, 1.0):
+        chart.text(
+            left + width * part, bottom + 15, f"{part:.0%}", "middle" if part < 1 else "end", "n"
+        )
+    chart.height = bottom + 22
     return chart
 
 

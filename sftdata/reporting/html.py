@@ -12,7 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sftdata.report import AuditReport, CheckResult, Finding
-from sftdata.reporting.charts import Chart, composition, group_picture, histogram, leakage_bars
+from sftdata.reporting.charts import (
+    Chart,
+    composition,
+    group_picture,
+    histogram,
+    leakage_bars,
+    leakage_curve,
+)
 from sftdata.reporting.marks import Piece, shared_words
 
 __all__ = ["html_report", "write_html"]
@@ -121,6 +128,7 @@ def _charts(report: AuditReport, splits: list[str]) -> list[Chart]:
     totals = report.totals
     drawn = [
         leakage_bars(report.leakage),
+        leakage_curve(report.leakage),
         composition(totals.kind_by_split or {"all": totals.by_split}, splits),
         group_picture(totals.largest_groups, splits, totals.groups or 0),
     ]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sftdata.audit import audit
 from sftdata.report import AuditReport, CheckResult, Example, Finding, Histogram, Leakage, Totals
-from sftdata.reporting.charts import group_picture, histogram, short
+from sftdata.reporting.charts import group_picture, histogram, leakage_curve, short
 from sftdata.reporting.html import TEMPLATES, html_report, write_html
 from sftdata.reporting.marks import shared_words
 
@@ -294,3 +294,27 @@ def test_filters_work_in_a_browser(tmp_path):
     hidden = re.findall(r'<article[^>]*data-status="(\w+)"[^>]*hidden', seen)
     assert len(hidden) == len(hostile_report().checks) - failed
     assert "failed" not in hidden
+
+
+def test_the_curve_says_how_many_samples_are_half_known_and_lies_in_its_frame():
+    thresholds = (0.25, 0.5, 0.75, 1.0)
+    item = Leakage(
+        train="train",
+        held_out="test",
+        index=0.2,
+        by_row=0.9,
+        thresholds=thresholds,
+        curve=(0.8, 0.3, 0.1, 0.0),
+        curves={"row": (1.0, 0.95, 0.9, 0.5), "group": (0.8, 0.4, 0.1, 0.0)},
+    )
+    chart = leakage_curve([item])
+    assert [name for name, _ in chart.legend] == ["this split", "random groups", "random rows"]
+    assert "this split: 30% of samples are half known" in chart.description
+    assert chart.paths[-1][1] == "s0"
+    for path, _ in chart.paths:
+        points = [tuple(map(float, p.split())) for p in re.split("[ML]", path)[1:]]
+        assert len(points) == 4
+        assert all(0 <= x <= chart.width and 0 <= y <= chart.height for x, y in points)
+        assert [y for _, y in points] == sorted(y for _, y in points)
+    assert leakage_curve([]) is None
+    assert leakage_curve([Leakage(train="train", held_out="test", index=0.1)]) is None

@@ -71,7 +71,7 @@ class ShortcutsCheck(Part):
         labels = _labels(data)
         if labels is None:
             return CheckResult.not_verified(
-                self, "no sample says whether it is answerable (an answer field or a kind)"
+                self, "there are no refusals beside answered samples to tell apart"
             )
         folds = _owners(data)
         scores: dict[str, float] = {}
