@@ -91,7 +91,7 @@ class ExampleDocument(Part):
     """A document: a `file` beside `examples.yaml` with its `reader`, or written out."""
 
     file: str = ""
-    """A document in the family's folder, read as in a build; only `reader` and `pick` go with it."""
+    """A document in the family's folder, read as in a build; `reader` and `pick` go with it."""
     reader: str = ""
     """Name of the file's reader: `ixbrl`, `fhir`, `notes`."""
     pick: str = ""
@@ -166,14 +166,23 @@ class Case(Part):
     locale: str = "en"
     """Language of the prompt."""
     document: ExampleDocument
+    """The document, or the name of one in a folder `_documents`, which other families use too."""
     most: int = Field(default=3, ge=1)
     """Samples that are written down, in the order of their evidence."""
     seed: int = 0
     entities: tuple[str, ...] = ()
     """Names of others, for questions about somebody else."""
     others: tuple[OtherPassage, ...] = ()
+    nothing: str = ""
+    """For a document of which no sample may be made: why. Such a case has no `expect`."""
     expect: Expect | None = None
     """Written by `sftdata families check --update`, read by a person."""
+
+    @model_validator(mode="after")
+    def _nothing_or_something(self) -> Case:
+        if self.nothing and self.expect:
+            raise ValueError("give either `nothing:` or `expect:`")
+        return self
 
 
 def read_cases(file: Path) -> list[Case]:
@@ -182,25 +191,51 @@ def read_cases(file: Path) -> list[Case]:
     Raises:
         FamilyError: the file cannot be read; the message names file, case and field.
     """
+    data = _parsed(file)
+    if not isinstance(data, list) or not data:
+        raise FamilyError(f"{file}: expected a list of cases")
+    cases = []
+    for number, entry in enumerate(data, 1):
+        try:
+            cases.append(Case.model_validate(_with_document(entry, file, number)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(p) for p in first["loc"])
+            raise FamilyError(f"{file}: case {number}: {place}: {first['msg']}") from None
+    return cases
+
+
+def _parsed(file: Path) -> Any:
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise FamilyError(f"{file}{line}: {getattr(error, 'problem', error)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise FamilyError(f"{file}: cannot be read: {type(error).__name__}") from None
-    if not isinstance(data, list) or not data:
-        raise FamilyError(f"{file}: expected a list of cases")
-    cases = []
-    for number, entry in enumerate(data, 1):
-        try:
-            cases.append(Case.model_validate(entry))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(p) for p in first["loc"])
-            raise FamilyError(f"{file}: case {number}: {place}: {first['msg']}") from None
-    return cases
+
+
+def _with_document(entry: Any, file: Path, number: int) -> Any:
+    """Put a shared document in the place of its name."""
+    name = entry.get("document") if isinstance(entry, dict) else None
+    if not isinstance(name, str):
+        return entry
+    return entry | {"document": _parsed(_shared(file, name, f"{file}: case {number}: document"))}
+
+
+_NAME = re.compile(r"\w+")
+_LEVELS_UP = 2
+"""Folders above a family's own that may hold its documents: its domain's, and that of all."""
+
+
+def _shared(file: Path, name: str, where: str) -> Path:
+    """Return the document of this name in the nearest folder `_documents`."""
+    above = [file.parent, *file.parent.parents[:_LEVELS_UP]]
+    found = [path for folder in above if (path := folder / "_documents" / f"{name}.yaml").is_file()]
+    if not _NAME.fullmatch(name) or not found:
+        raise FamilyError(f"{where}: there is no _documents/{name}.yaml in this or a folder above")
+    return found[0]
 
 
 def to_document(spec: ExampleDocument, domain: str, where: str) -> Document:
@@ -295,8 +330,7 @@ def _place(spec: ExampleFact, text: str, where: str) -> tuple[int, int]:
     if spec.row:
         at = _find(text, spec.row, 0, where)
         low, high = _line(text, at)
-    bounded = re.compile(rf"(?<![0-9A-Za-z.,]){re.escape(spec.as_reported)}(?![0-9A-Za-z]|[.,]\d)")
-    found = [m.span() for m in bounded.finditer(text, low, high)]
+    found = [m.span() for m in _whole(spec.as_reported).finditer(text, low, high)]
     if len(found) < spec.occurrence:
         raise FamilyError(
             f"{where}: {spec.as_reported!r} stands {len(found)} times"
@@ -304,6 +338,16 @@ def _place(spec: ExampleFact, text: str, where: str) -> tuple[int, int]:
             + f"; occurrence {spec.occurrence} is asked for"
         )
     return found[spec.occurrence - 1]
+
+
+def _whole(words: str) -> re.Pattern[str]:
+    """Return a pattern of a value that is not part of a longer number or word: 88 in `88mmHg`."""
+    after = ""
+    if words[-1:].isdigit():
+        after = r"(?!\d|[.,]\d)"
+    elif words[-1:].isascii():
+        after = r"(?![A-Za-z])"
+    return re.compile(rf"(?<![0-9A-Za-z.,]){re.escape(words)}{after}")
 
 
 def _number(spec: ExampleFact, value: str, where: str) -> tuple[str, Decimal]:
