@@ -111,15 +111,25 @@ def _read_yaml(file: Path) -> Any:
         raise FamilyError(f"{file}: {error}") from None
 
 
+def _places(path: Path, root: Path) -> list[Path]:
+    """Return where a family finds what it shares, the nearest first.
+
+    Its own folder, those above it up to its search root, then the built-in domain of the same
+    name and the built-in root: a user's family speaks with the house's prompts and names.
+    """
+    own = [path, *(p for p in path.parents if p == root or root in p.parents)]
+    house = folder("task_families")
+    built_in = [house / path.relative_to(root).parts[0], house]
+    return [*own, *(p for p in built_in if p not in own and p.is_dir())]
+
+
 def _lexicon(path: Path, root: Path, name: str) -> Lexicon:
     if Path(name).name != name:
         raise FamilyError(f"{path}/family.yaml: lexicon: a file name, not a path: {name!r}")
-    for place in (path, *path.parents):
+    for place in _places(path, root):
         if (place / name).is_file():
             state = (place / name).stat()
             return _read_lexicon(place / name, (state.st_size, state.st_mtime_ns))
-        if place == root:
-            break
     return Lexicon()
 
 
@@ -133,10 +143,9 @@ def _read_lexicon(file: Path, state: tuple[int, int]) -> Lexicon:
 
 
 def _read_templates(path: Path, root: Path) -> dict[str, str]:
-    """Collect templates from the search root down to the family: the nearest one wins."""
-    between = [p for p in path.parents if p == root or root in p.parents]
+    """Collect the templates that a family may use: the nearest one wins."""
     found: dict[str, str] = {}
-    for place in [*reversed(between), path]:
+    for place in reversed(_places(path, root)):
         for file in sorted(place.glob("*/*.j2")):
             if _LOCALE.fullmatch(file.parent.name):
                 found[f"{file.parent.name}/{file.stem}"] = file.read_text(encoding="utf-8")

@@ -113,3 +113,15 @@ def test_document_text_is_never_run_as_a_template():
     _, user = messages(family, "en", [{"text": text}], "{{ 6 * 7 }}?")
     assert text in user.content
     assert "{{ 6 * 7 }}?" in user.content
+
+
+def test_a_users_family_speaks_with_the_prompts_and_names_of_its_domain(tmp_path):
+    place = tmp_path / "finance" / "mine"
+    (place / "en").mkdir(parents=True)
+    (place / "family.yaml").write_text(GOOD, encoding="utf-8")
+    (place / "en" / "assistant.j2").write_text("{{ fact.amount }}", encoding="utf-8")
+    families = load_families([tmp_path])
+    mine, theirs = families["finance/mine"], families["finance/single_fact"]
+    assert mine.template("en", "system") == theirs.template("en", "system")
+    assert mine.words == theirs.words
+    assert mine.template("en", "assistant") == "{{ fact.amount }}"

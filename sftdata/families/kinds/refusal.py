@@ -187,7 +187,7 @@ def _period(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | Non
     seed = (work.seed, work.family.id, shelf.doc.document_id, *case.lineage)
     fact = case.facts[0]
     context = _context(twin.passages)
-    shifts = shuffled((-1, 1, -2, 2, -3) if fact.period else (), *seed, "shift")
+    shifts = shuffled((-1, 1, -2, -3) if fact.period else (), *seed, "shift")
     for shift in sorted(shifts, key=abs):
         moved = replace(case, shift=shift)
         period = moved_period(fact, shift)
