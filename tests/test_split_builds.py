@@ -105,6 +105,7 @@ def test_folds_keep_groups_and_their_passages_apart(filings, tmp_path):
     assert foreign > 0
 
 
+@pytest.mark.slow
 def test_the_rows_that_are_loaded_are_those_of_this_build(filings, tmp_path):
     """`datasets` keeps what it has loaded by the folder's name; another build may have had it."""
     for values, companies in (("c003*", 1), ("c00[35]*", 2)):

@@ -14,6 +14,9 @@ from pydantic import ValidationError
 from sftdata.errors import ConfigError
 from sftdata.stages.decisions.split import QUARANTINE, Split
 from sftdata.stages.decisions.split_time import Periods, days, read_span, spans
+from sftdata.stages.files import list_files
+from sftdata.stages.read import Read
+from sftdata.stages.unpack import documents
 from sftdata.types import Document, Key, Source, to_table
 
 NAMES = ("train", "validation", "test")
@@ -353,3 +356,27 @@ def test_years_can_be_strata():
 
 def test_days_are_day_numbers():
     assert days([date(1, 1, 1), date(2024, 1, 1)]).tolist() == [1, date(2024, 1, 1).toordinal()]
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_real_filings_are_cut_at_the_year_that_their_names_say(real_data):
+    files = list_files(["sec_ixbrl/*_10-K_*.html"], real_data)
+    read = Read(root=real_data)
+    tables = [documents(read(files.slice(i, 1))) for i in range(files.num_rows)]
+    split = Split(
+        mode="temporal",
+        dates=("period_end",),
+        cutoffs={"test": "2024-07-01"},
+        ratios={"train": 0.5, "test": 0.5},
+    )
+    table = pa.concat_tables(tables)
+    group = table.schema.get_field_index("group")
+    table = table.set_column(group, table.schema.field(group), table["document_id"])
+    verdicts = {r["id"]: r["verdict"] for r in split.decide(split.keys(table)).to_pylist()}
+    sides = defaultdict(set)
+    for row in table.to_pylist():
+        # <cik>_10-K_<fiscal year>_…: a fiscal year 2024 ends after June 2024, whatever was read.
+        late = int(row["source"]["path"].split("_10-K_")[1][:4]) >= 2024
+        sides[verdicts[row["document_id"]]].add(late)
+    assert sides == {"train": {False}, "test": {True}}

@@ -21,7 +21,12 @@ Bools = NDArray[np.bool_]
 _WINDOW = 1024
 """Groups whose moves are tried at once: bounds memory where there are many groups."""
 _NEIGHBOURS = 8
+_MOST_PAIRS = 8192
+"""So many pairs are tried at once where groups are few; else neighbours by size alone."""
 _MOST_STEPS = 5000
+_FEW = 300
+"""Up to so many groups the search by period begins anew from `_STARTS` other places."""
+_STARTS = 15
 _ENOUGH = 1e-6
 _SLACK = 1e-3
 """Weight of the mean deviations beside the largest: lets the search cross plateaus."""
@@ -101,6 +106,11 @@ class Problem:
         sizes: Floats = self.mass[..., 0].max(axis=1)
         return sizes
 
+    @property
+    def by_period(self) -> bool:
+        """Whether some group would bring more into one split than into another."""
+        return bool((self.mass != self.mass[:, :1]).any())
+
     def present(self, where: Ints) -> Bools:
         """Return which groups bring anything into the split they are in."""
         return np.asarray(self.mass[np.arange(len(where)), where, 0] > 0)
@@ -170,8 +180,13 @@ def solve(problem: Problem, *, seed: int, purpose: str = "split") -> dict[str, i
     order = sorted(
         range(len(problem.names)), key=lambda i: (-_size_class(float(sizes[i])), chance[i])
     )
-    where = _greedy(problem, order)
-    where = _search(problem, where, sorted(order, key=lambda i: chance[i]))
+    drawn = sorted(order, key=lambda i: chance[i])
+    starts = [_greedy(problem, order)]
+    if problem.by_period and len(order) <= _FEW:
+        starts += [_thrown(problem, (seed, purpose, n), order) for n in range(_STARTS)]
+    found = [_search(problem, start, drawn) for start in starts]
+    costs = [_State.of(problem, where).cost() for where in found]
+    where = found[int(np.argmin(costs))]
     return {name: int(where[i]) for i, name in enumerate(problem.names)}
 
 
@@ -197,6 +212,21 @@ def _greedy(problem: Problem, order: list[int]) -> Ints:
             lacking[where[i]] -= mass[where[i]]
         if len(members) >= len(problem.ratios):
             _fill_empty(problem, where, members)
+    _fill_empty(problem, where, order)
+    return where
+
+
+def _thrown(problem: Problem, chance: tuple[object, ...], order: list[int]) -> Ints:
+    """Give each group to a split by chance, among those that it brings something into.
+
+    Why: what one group leaves behind in its split's period no other can fill, so the search has
+    many dead ends there, and few groups find no way around them.
+    """
+    where = np.maximum(problem.fixed, 0)
+    for i in order:
+        able = np.flatnonzero(problem.mass[i, :, 0] > 0)
+        if problem.fixed[i] < 0 and len(able):
+            where[i] = able[rank(*chance, problem.names[i]) % len(able)]
     _fill_empty(problem, where, order)
     return where
 
@@ -247,15 +277,17 @@ def _moves(problem: Problem, where: Ints, window: Ints) -> _Changes:
 def _swaps(problem: Problem, where: Ints, window: Ints) -> _Changes:
     """Return swaps of groups in different splits that are neighbours by size."""
     by_size = window[np.argsort(problem.sizes[window], kind="stable")]
-    pairs = [(by_size[:-k], by_size[k:]) for k in range(1, _NEIGHBOURS + 1) if k < len(by_size)]
+    reach = max(_NEIGHBOURS, _MOST_PAIRS // max(len(by_size), 1))
+    pairs = [(by_size[:-k], by_size[k:]) for k in range(1, reach + 1) if k < len(by_size)]
     if not pairs:
         return _Changes(by_size[:0], by_size[:0], by_size[:0])
     group, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
     free = problem.leaves(where)
-    anywhere = (problem.mass[..., 0] > 0).all(axis=1)
-    alike = problem.cells[group] == problem.cells[other]
+    anywhere: Bools = np.asarray((problem.mass[..., 0] > 0).all(axis=1))
+    alike: Bools = np.asarray(problem.cells[group] == problem.cells[other])
     alike &= anywhere[group] & anywhere[other]
-    fits = (where[group] != where[other]) & (alike | (free[group] & free[other]))
+    apart: Bools = np.asarray(where[group] != where[other])
+    fits = apart & (alike | (free[group] & free[other]))
     return _Changes(group[fits], other[fits], where[other[fits]])
 
 
@@ -290,6 +322,10 @@ class _State:
 
         return cls(problem, where, total(problem.mass), [total(m) for m in problem.strata])
 
+    def cost(self) -> float:
+        """Return the cost of this state."""
+        return float(self._cost(self.held[None], [s[None] for s in self.strata])[0])
+
     def best(self, changes: _Changes) -> list[tuple[int, int]]:
         """Return the change that lowers the cost most, as (group, new split); empty: none does."""
         if not len(changes.group):
@@ -300,9 +336,8 @@ class _State:
             for sums, cube in zip(self.strata, self.problem.strata, strict=True)
         ]
         costs = self._cost(held, strata)
-        now = self._cost(self.held[None], [s[None] for s in self.strata])[0]
         i = int(np.argmin(costs))
-        if costs[i] > now - _ENOUGH:
+        if costs[i] > self.cost() - _ENOUGH:
             return []
         group, other = int(changes.group[i]), int(changes.other[i])
         back = [(other, int(self.where[group]))] if other >= 0 else []
