@@ -227,6 +227,7 @@ def _note_document(note: Note, number: int, person: _Person, chart: Chart) -> Do
     when = f"-{note.date}" if note.date else ""
     document_id = f"patient-{short_id(patient.id)}-note{when}-{number}"
     locale = locale_of(note.text)
+    sections = find_sections(note.text, locale)
     known = (("resource", note.key), ("encounter", note.encounter),
              ("narrative_status", note.narrative_status))  # fmt: skip
     return Document(
@@ -238,8 +239,8 @@ def _note_document(note: Note, number: int, person: _Person, chart: Chart) -> Do
         published=note.date or None,
         text=note.text,
         kind="clinical_note",
-        sections=find_sections(note.text, locale),
-        facts=ground(note.text, owned, document_id),
+        sections=sections,
+        facts=ground(note.text, owned, document_id, sections),
         keys=patient.keys,
         metadata=(*(Key(kind=k, value=v) for k, v in known if v), *patient.phi),
     )

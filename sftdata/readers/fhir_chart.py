@@ -127,7 +127,8 @@ def _chart_person(page: Page, chart: Chart, style: Style, when: str) -> None:
     ):
         if value:
             label = style.say(phrase)
-            page.line(label, colon, _named(code, label, value, chart))
+            fact = _named(code, label, value, chart)
+            page.line(label, colon, replace(fact, as_reported=style.code(value)))
     if patient.death:
         label = style.say("deceased")
         page.line(label, colon, _named("loinc:81954-0", label, patient.death, chart, "date"))

@@ -15,7 +15,8 @@ from sftdata.readers.fhir_records import (
     iso_date,
     status_code,
 )
-from sftdata.readers.fhir_terms import charted_number, charted_term, printed_unit
+from sftdata.readers.fhir_terms import charted_number, charted_term
+from sftdata.readers.fhir_units import printed_unit
 from sftdata.types import Fact
 
 __all__ = ["observation", "observation_date"]
@@ -63,7 +64,11 @@ def _quantity(term: Concept, value: Resource) -> dict[str, Any]:
     unit = clean(value.get("code"), 40) or clean(value.get("unit"), 40)
     comparator = clean(value.get("comparator"), 2)
     charted = format(charted_number(term.code, number), "f")
-    extra = [("printed_unit", printed_unit(unit, term.code))]
+    written = clean(value.get("unit"), 40)
+    printed = printed_unit(unit, term.code)
+    extra = [("printed_unit", printed)]
+    if written not in (unit, printed):
+        extra.append(("source_unit", written))
     if charted != format(number, "f"):
         extra.append(("source_value", format(number, "f")))
     if comparator:

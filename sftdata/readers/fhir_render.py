@@ -166,7 +166,7 @@ def _problems(page: Page, records: list[Record], style: Style, *, dated: bool) -
 
 def _status(record: Record, style: Style) -> str:
     status, doubt = record.note("status"), record.note("verification")
-    return style.say("comma").join(style.code(s) for s in (status, doubt) if s)
+    return style.say("comma").join(style.code(s, record.section) for s in (status, doubt) if s)
 
 
 def _instructions(record: Record, style: Style) -> str:
@@ -220,7 +220,7 @@ def _allergies(page: Page, records: list[Record], style: Style, *, dated: bool) 
 
 
 def _reaction(record: Record, style: Style) -> str:
-    parts = (record.note("reaction"), record.note("severity"))
+    parts = (record.note("reaction"), style.code(record.note("severity")))
     return style.say("comma").join(p for p in parts if p)
 
 
@@ -280,7 +280,7 @@ def _encounters(page: Page, records: list[Record], style: Style, *, dated: bool)
         reason = record.note("reason")
         told = [
             style.code(record.note("class")),
-            f"{style.say('reason')} {reason}" if reason else "",
+            f"{style.say('reason')} {reason}".replace("： ", "：") if reason else "",
         ]
         page.line(
             "- " if style.layout == "lines" else "", record.date, "  ", record.facts[0],

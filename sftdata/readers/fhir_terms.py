@@ -1,20 +1,17 @@
-"""What clinicians write for coded terms: short lab names, charted precision, printed units.
-
-The tables name LOINC codes by their usual bedside names and give the decimals with which the
-value is charted. A code that is not listed keeps its display and a precision by magnitude.
-"""
+"""What clinicians write for coded terms: charted displays, bedside names, charted precision."""
 
 from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
+from sftdata.readers.fhir_names import NAMES
+
 __all__ = [
     "SYSTEMS",
     "chart_rank",
     "charted_number",
     "charted_term",
-    "printed_unit",
     "term_name",
 ]
 
@@ -29,93 +26,7 @@ SYSTEMS = {
     "http://hl7.org/fhir/sid/ndc": "ndc",
 }
 
-# code: (bedside name EN, ZH, decimals as charted)
-_LOINC: dict[str, tuple[str, str, int]] = {
-    "85354-9": ("Blood pressure", "血压", 0),
-    "55284-4": ("Blood pressure", "血压", 0),
-    "8480-6": ("Systolic blood pressure", "收缩压", 0),
-    "8462-4": ("Diastolic blood pressure", "舒张压", 0),
-    "8867-4": ("Heart rate", "心率", 0),
-    "9279-1": ("Respiratory rate", "呼吸频率", 0),
-    "8310-5": ("Temperature", "体温", 1),
-    "8331-1": ("Temperature (oral)", "口温", 1),
-    "2708-6": ("Oxygen saturation", "血氧饱和度", 0),
-    "59408-5": ("SpO2", "血氧饱和度", 0),
-    "29463-7": ("Weight", "体重", 1),
-    "8302-2": ("Height", "身高", 1),
-    "39156-5": ("BMI", "体重指数", 1),
-    "59576-9": ("BMI percentile", "体重指数百分位", 0),
-    "72514-3": ("Pain score", "疼痛评分", 0),
-    "9843-4": ("Head circumference", "头围", 1),
-    "72166-2": ("Tobacco smoking status", "吸烟状况", 0),
-    "58410-2": ("Complete blood count (CBC)", "血常规", 0),
-    "57698-3": ("Lipid panel", "血脂", 0),
-    "51990-0": ("Basic metabolic panel", "基础代谢组合", 0),
-    "24323-8": ("Comprehensive metabolic panel", "综合代谢组合", 0),
-    "2093-3": ("Total cholesterol", "总胆固醇", 0),
-    "2571-8": ("Triglycerides", "甘油三酯", 0),
-    "18262-6": ("LDL cholesterol", "低密度脂蛋白胆固醇", 0),
-    "2085-9": ("HDL cholesterol", "高密度脂蛋白胆固醇", 0),
-    "33914-3": ("eGFR", "估算肾小球滤过率", 0),
-    "6690-2": ("WBC", "白细胞", 1),
-    "789-8": ("RBC", "红细胞", 2),
-    "718-7": ("Hemoglobin", "血红蛋白", 1),
-    "4544-3": ("Hematocrit", "红细胞压积", 1),
-    "787-2": ("MCV", "平均红细胞体积", 1),
-    "785-6": ("MCH", "平均红细胞血红蛋白量", 1),
-    "786-4": ("MCHC", "平均红细胞血红蛋白浓度", 1),
-    "21000-5": ("RDW", "红细胞分布宽度", 1),
-    "777-3": ("Platelets", "血小板", 0),
-    "32207-3": ("Platelet distribution width", "血小板分布宽度", 0),
-    "32623-1": ("Mean platelet volume", "平均血小板体积", 1),
-    "4548-4": ("Hemoglobin A1c", "糖化血红蛋白", 1),
-    "2339-0": ("Glucose", "葡萄糖", 0),
-    "2345-7": ("Glucose", "葡萄糖", 0),
-    "38483-4": ("Creatinine", "肌酐", 2),
-    "2160-0": ("Creatinine", "肌酐", 2),
-    "6299-2": ("BUN", "尿素氮", 0),
-    "3094-0": ("BUN", "尿素氮", 0),
-    "49765-1": ("Calcium", "钙", 1),
-    "17861-6": ("Calcium", "钙", 1),
-    "2947-0": ("Sodium", "钠", 0),
-    "2951-2": ("Sodium", "钠", 0),
-    "6298-4": ("Potassium", "钾", 1),
-    "2823-3": ("Potassium", "钾", 1),
-    "2069-3": ("Chloride", "氯", 0),
-    "2075-0": ("Chloride", "氯", 0),
-    "20565-8": ("CO2", "二氧化碳", 0),
-    "2028-9": ("CO2", "二氧化碳", 0),
-    "14959-1": ("Urine microalbumin/creatinine ratio", "尿微量白蛋白肌酐比", 0),
-    "2857-1": ("PSA", "前列腺特异性抗原", 1),
-    "1742-6": ("ALT", "丙氨酸氨基转移酶", 0),
-    "1920-8": ("AST", "天门冬氨酸氨基转移酶", 0),
-    "6768-6": ("Alkaline phosphatase", "碱性磷酸酶", 0),
-    "1751-7": ("Albumin", "白蛋白", 1),
-    "1975-2": ("Total bilirubin", "总胆红素", 1),
-    "2885-2": ("Total protein", "总蛋白", 1),
-}
-
-_RANKS = {code: rank for rank, code in enumerate(_LOINC)}
-
-_UNITS = {
-    "mm[Hg]": "mmHg",
-    "Cel": "°C",
-    "[degF]": "°F",
-    "{score}": "",
-    "10*3/uL": "x10^3/uL",
-    "10*6/uL": "x10^6/uL",
-    "10*9/L": "x10^9/L",
-    "10*12/L": "x10^12/L",
-    "kg/m2": "kg/m2",
-    "mL/min/{1.73_m2}": "mL/min/1.73 m2",
-    "/min": "/min",
-    "{beats}/min": "bpm",
-    "[lb_av]": "lb",
-    "[in_i]": "in",
-    "a": "years",
-    "1": "",
-    "{ratio}": "",
-}
+_RANKS = {code: rank for rank, code in enumerate(NAMES)}
 
 _TAG = re.compile(
     r"\s*\((?:disorder|finding|procedure|situation|regime/therapy|event|observable entity|"
@@ -150,7 +61,7 @@ def term_name(code: str, display: str, locale: str = "en") -> str:
     >>> term_name("718-7", "Hemoglobin [Mass/volume] in Blood")
     'Hemoglobin'
     """
-    known = _LOINC.get(code)
+    known = NAMES.get(code)
     if known is None:
         return charted_term(display)
     return known[1] if locale == "zh" else known[0]
@@ -162,7 +73,7 @@ def chart_rank(code: str) -> int:
 
 
 def _decimals(code: str, value: Decimal) -> int:
-    known = _LOINC.get(code)
+    known = NAMES.get(code)
     if known is not None:
         return known[2]
     size = abs(value)
@@ -185,17 +96,6 @@ def charted_number(code: str, value: Decimal) -> Decimal:
     exponent = value.as_tuple().exponent
     have = -exponent if isinstance(exponent, int) else 0
     want = _decimals(code, value)
-    if have <= want or (code not in _LOINC and have <= 2):
+    if have <= want or (code not in NAMES and have <= 2):
         return value
     return value.quantize(Decimal(1).scaleb(-want), rounding=ROUND_HALF_UP)
-
-
-def printed_unit(unit: str, code: str = "") -> str:
-    """Return a UCUM unit as it is printed in a chart (the pain score is out of ten).
-
-    >>> printed_unit("mm[Hg]"), printed_unit("10*3/uL"), printed_unit("mg/dL")
-    ('mmHg', 'x10^3/uL', 'mg/dL')
-    """
-    if unit == "{score}" and code == "72514-3":
-        return "/10"
-    return _UNITS.get(unit, unit)

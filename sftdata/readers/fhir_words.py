@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 __all__ = ["LAYOUTS", "Style", "style_of"]
@@ -167,25 +168,69 @@ _CODES_EN = {
     "in-progress": "in progress",
 }
 _CODES_ZH = {
-    "AMB": "门诊",
-    "EMER": "急诊",
-    "IMP": "住院",
-    "VR": "远程",
-    "active": "活动性",
-    "resolved": "已缓解",
-    "inactive": "非活动性",
-    "remission": "缓解期",
-    "recurrence": "复发",
-    "completed": "已完成",
-    "stopped": "已停用",
-    "male": "男",
-    "female": "女",
+    "AMB": "门诊", "EMER": "急诊", "IMP": "住院", "ACUTE": "住院", "NONAC": "住院",
+    "OBSENC": "留观", "HH": "家庭病床", "VR": "远程", "SS": "日间", "FLD": "院外",
+    "PRENC": "入院前",
+    "ambulatory": "门诊", "emergency": "急诊", "inpatient encounter": "住院", "inpatient": "住院",
+    "inpatient acute": "住院", "observation encounter": "留观", "home health": "家庭病床",
+    "virtual": "远程", "short stay": "日间",
+    "active": "活动性", "resolved": "已缓解", "inactive": "非活动性", "remission": "缓解期",
+    "recurrence": "复发", "relapse": "复发", "confirmed": "确诊", "provisional": "初步诊断",
+    "differential": "鉴别诊断", "unconfirmed": "待确认",
+    "completed": "已完成", "stopped": "已停用", "on-hold": "暂停", "ended": "已结束",
+    "in-progress": "进行中", "not-started": "未开始", "scheduled": "已安排", "not-done": "未进行",
+    "unknown": "状态不明", "final": "已审核", "preliminary": "初步结果", "amended": "已修订",
+    "corrected": "已更正",
+    "mild": "轻度", "moderate": "中度", "severe": "重度", "low": "低", "high": "高",
+    "unable-to-assess": "无法评估",
+    "male": "男", "female": "女",
+    "Married": "已婚", "Never married": "未婚", "Divorced": "离异", "Widowed": "丧偶",
+    "Separated": "分居",
+    "English": "英语", "Chinese": "中文", "Mandarin": "普通话", "Spanish": "西班牙语",
     "as needed": "必要时",
-    "once daily": "每日一次",
-    "twice daily": "每日两次",
-    "three times daily": "每日三次",
-    "oral": "口服",
+    "oral": "口服", "oral route": "口服", "by mouth": "口服", "intravenous": "静脉给药",
+    "intravenous route": "静脉给药", "intramuscular": "肌内注射",
+    "intramuscular route": "肌内注射", "subcutaneous": "皮下注射",
+    "subcutaneous route": "皮下注射", "inhalation": "吸入", "respiratory tract route": "吸入",
+    "topical": "外用", "topical route": "外用", "cutaneous route": "外用",
+    "sublingual": "舌下含服", "sublingual route": "舌下含服", "rectal": "直肠给药",
+    "rectal route": "直肠给药",
+    "nasal": "经鼻给药", "nasal route": "经鼻给药", "ophthalmic": "滴眼",
+    "ophthalmic route": "滴眼",
+    "transdermal": "经皮给药", "transdermal route": "经皮给药", "vaginal": "阴道给药",
+    "vaginal route": "阴道给药",
+}  # fmt: skip
+_STATUS_ZH = {
+    "medications": {"active": "使用中", "completed": "疗程结束"},
+    "allergies": {"active": "现存", "inactive": "已失效", "resolved": "已消除"},
+    "procedures": {"stopped": "已中止"},
+    "plan": {"active": "执行中", "stopped": "已中止"},
 }
+"""A status word says something else of a drug than of a disease: 使用中, not 活动性."""
+_OFTEN_ZH = {"once": "一次", "twice": "两次", "three times": "三次", "four times": "四次"}
+_UNITS_ZH = {
+    "hour": "小时",
+    "day": "日",
+    "week": "周",
+    "month": "个月",
+    "minute": "分钟",
+    "year": "年",
+}
+_HOW_OFTEN = re.compile(
+    r"(?:(?P<times>once|twice|three times|four times|\d+ times) ?)?"
+    r"(?:(?P<daily>daily)|(?:per|every) (?:(?P<count>\d+) )?"
+    r"(?P<unit>hour|day|week|month|minute|year)s?)"
+)
+
+
+def _often_zh(words: str) -> str:
+    """Say a frequency in Chinese: `twice daily` is 每日两次, `every 4 hours` is 每4小时一次."""
+    found = _HOW_OFTEN.fullmatch(words)
+    if found is None:
+        return words
+    times = found["times"] or "once"
+    often = _OFTEN_ZH.get(times, times.replace(" times", "次"))
+    return f"每{found['count'] or ''}{_UNITS_ZH[found['unit'] or 'day']}{often}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +263,17 @@ class Style:
         """Return column headings by group and place, whatever the wording."""
         return [_PHRASES[self.locale][f"columns_{g}"][n] for g, n in groups]
 
-    def code(self, word: str) -> str:
-        """Return a status or route word in the locale of the document."""
-        return (_CODES_ZH if self.locale == "zh" else _CODES_EN).get(word, word)
+    def code(self, word: str, section: str = "") -> str:
+        """Return a status, route, severity or frequency word in the locale of the document.
+
+        >>> zh = Style("zh", "table", 0)
+        >>> zh.code("active"), zh.code("active", "medications"), zh.code("every 8 hours")
+        ('活动性', '使用中', '每8小时一次')
+        """
+        if self.locale != "zh":
+            return _CODES_EN.get(word, word)
+        own = _STATUS_ZH.get(section, {}).get(word) or _CODES_ZH.get(word)
+        return own or _often_zh(word)
 
 
 def style_of(document_id: str, locale: str) -> Style:

@@ -33,7 +33,7 @@ _CLINICAL = re.compile(
     r"physical exam|blood pressure|discharge|admitted)\b|主诉|现病史|既往史|体格检查|诊断|患者",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})")
+_DATE = re.compile(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?!\d)")
 _TABLES = (".csv", ".tsv", ".jsonl")
 
 

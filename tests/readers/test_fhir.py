@@ -554,3 +554,186 @@ def test_real_charts_show_the_latest_value_of_every_test(real_data):
         day, value = latest[code]
         assert fact.period == day
         assert float(fact.number) == pytest.approx(value, rel=0.02, abs=0.5)
+
+
+def _measured(code, display, value, ucum, unit, identity):
+    made = _quantity(code, display, value, ucum, identity)
+    made["valueQuantity"]["unit"] = unit
+    return made
+
+
+def _vital_pair(upper, lower, display="Blood pressure panel"):
+    return _about(
+        "Observation", "bp", status="final", category=[{"coding": [{"code": "vital-signs"}]}],
+        code=_code(LOINC, "85354-9", display), effectiveDateTime="2020-03-02",
+        component=[
+            {"code": _code(LOINC, c, n), "valueQuantity": {"value": v, "code": "mm[Hg]"}}
+            for c, n, v in (("8480-6", "Systolic", upper), ("8462-4", "Diastolic", lower))
+        ])  # fmt: skip
+
+
+def _grounded(tmp_path, text, *resources):
+    docs, rejects = _read(tmp_path, _bundle(_patient(), _encounter(), _note(text), *resources),
+                          charts=False, visits=False)  # fmt: skip
+    assert not rejects
+    (note,) = docs
+    return [(f.name.split(":")[1], f.as_reported, f.attribute("printed_unit")) for f in note.facts]
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [("VITALS: BP 118/76, pulse 70.", "mmHg"), ("Blood pressure of 118/76 mmHg.", "mmHg"),
+     ("查体：血压118/76mmHg，心率70次/分。", "mmHg"), ("BP (sitting): 118 / 76 mm Hg", "mm Hg")],
+)  # fmt: skip
+def test_a_blood_pressure_in_a_note_is_three_facts(tmp_path, text, unit):
+    found = _grounded(tmp_path, text, _vital_pair(118.4, 76.2))
+    assert [f[0] for f in found] == ["85354-9", "8480-6", "8462-4"]
+    assert [f[1].replace(" ", "") for f in found] == ["118/76", "118", "76"]
+    assert {f[2] for f in found} == {unit}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Goal BP <118/76.", "Target blood pressure 118/76.", "家庭血压118/76mmHg。", "血压目标低于118/76mmHg",
+     "BP 118/760", "BP 1118/76", "BP 118/76/5", "Home blood pressure 118/76", "血压118/76mmHg以上", "Ratio 118/76"],
+)  # fmt: skip
+def test_a_goal_or_another_pressure_is_not_the_measured_one(tmp_path, text):
+    assert _grounded(tmp_path, text, _vital_pair(118, 76)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "display", "value", "ucum", "unit", "text", "expected"),
+    [
+        ("14933-6", "尿酸", 542, "umol/L", "μmol/L", "尿酸 542 μmol/L，肌酐", ("542", "μmol/L")),
+        ("14933-6", "尿酸", 542, "umol/L", "umol/L", "尿酸542\u00b5mol/L", ("542", "\u00b5mol/L")),
+        ("8310-5", "体温", 37.8, "Cel", "℃", "体温 37.8℃", ("37.8", "℃")),
+        ("8310-5", "Body temperature", 37.8, "Cel", "Cel", "T 37.8 °C (oral)", ("37.8", "°C")),
+        ("6690-2", "白细胞", 11.4, "10*9/L", "10^9/L", "白细胞11.4×10⁹/L", ("11.4", "×10⁹/L")),
+        ("6690-2", "白细胞", 11.4, "10*9/L", "10^9/L", "WBC 11.4 x 10^9/L", ("11.4", "x 10^9/L")),
+        ("8867-4", "心率", 82, "/min", "/min", "脉搏 82 次/分，", ("82", "次/分")),
+        ("8867-4", "Heart rate", 82, "{beats}/min", "bpm", "HR 82, RR 16", ("82", "/min")),
+        ("3016-3", "TSH", 2.1, "m[IU]/L", "mIU/L", "TSH 2.1 mIU/L.", ("2.1", "mIU/L")),
+        ("3016-3", "TSH", 2.1, "m[IU]/L", "mIU/L", "| TSH | 2.1 | mIU/L |", ("2.1", "mIU/L")),
+        ("1988-5", "CRP", 48.2, "mg/L", "mg/L", "C-reactive protein 48.2 mg/L", ("48.2", "mg/L")),
+        ("2276-4", "Ferritin", 4, "ng/mL", "ng/mL", "铁蛋白 4 ｎg/mL", ("4", "ｎg/mL")),
+        ("6301-6", "INR", 2.3, "{INR}", "{INR}", "an INR of 2.3 today", ("2.3", "")),
+        ("44261-6", "PHQ-9 total score", 14, "{score}", "{score}", "PHQ-9 score of 14.", ("14", "")),
+        ("70184-7", "NIHSS total score", 6, "{score}", "{score}", "NIHSS 6分，mRS 2分", ("6", "分")),
+    ],
+)  # fmt: skip
+def test_a_value_is_found_by_its_spoken_name_and_any_writing_of_its_unit(
+    tmp_path, code, display, value, ucum, unit, text, expected
+):
+    found = _grounded(tmp_path, text, _measured(code, display, value, ucum, unit, "o9"))
+    assert found == [(code, *expected)]
+
+
+@pytest.mark.parametrize(
+    ("code", "display", "value", "ucum", "text"),
+    [
+        ("718-7", "血红蛋白", 61, "g/L", "糖化血红蛋白 61 g/L"),
+        ("2160-0", "Creatinine", 45, "mg/g", "Albumin/creatinine ratio 45 mg/g"),
+        ("14682-9", "肌酐", 104, "umol/L", "肌酐 104 mmol/L"),
+        ("14933-6", "尿酸", 360, "umol/L", "目标尿酸低于360 μmol/L"),
+        ("2093-3", "Total cholesterol", 71, "mg/dL", "LDL cholesterol 71 mg/dL"),
+        ("6301-6", "INR", 2, "{INR}", "INR goal 2-3"),
+        ("6301-6", "INR", 2, "{INR}", "INR 2.4; start below 2"),
+        ("6301-6", "INR", 2, "{INR}", "INR 2-3"),
+        ("6301-6", "INR", 2, "{INR}", "INR 2月复查"),
+        ("70184-7", "NIHSS total score", 6, "{score}", "NIHSS checked at 6"),
+        ("8867-4", "Heart rate", 82, "/min", "pulse oximetry 82"),
+        ("718-7", "Hemoglobin", 12, "g/dL", "Hemoglobin 12-14 g/dL"),
+    ],
+)  # fmt: skip
+def test_another_test_a_goal_or_a_range_is_not_the_value(
+    tmp_path, code, display, value, ucum, text
+):
+    assert _grounded(tmp_path, text, _measured(code, display, value, ucum, ucum, "o9")) == []
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "stands"),
+    [
+        ("痛风", "右侧小痛风石形成", False), ("痛风", "诊断：1. 痛风\n2. 高血压", True),
+        ("高血压", "妊娠期高血压。", False), ("高血压", "高血压肾病。", False), ("高血压", "高血压家族史。", False),
+        ("高血压", "患者高血压15年。", True), ("高血压", "否认高血压、糖尿病。", False), ("高血压", "无高血压", False),
+        ("糖尿病", "否认高血压、糖尿病。", False), ("抑郁症", "不支持抑郁症诊断", False),
+        ("桥本甲状腺炎", "符合桥本甲状腺炎声像图表现", False), ("脑梗死", "脑梗死后3个月", True),
+        ("肺结核", "排除肺结核。", False), ("咳嗽", "主诉：发热、咳嗽4天。", True),
+        ("糖尿病", "家族史：父亲患糖尿病", False), ("Asthma", "Asthma, moderate.", True),
+        ("Asthma", "Asthma education given", False), ("Hypertension", "pulmonary hypertension", False),
+        ("Diabetes", "pre-diabetes", False), ("Gout", "FAMILY HISTORY: Gout.", False),
+    ],
+)  # fmt: skip
+def test_a_diagnosis_counts_only_as_a_whole_term_that_is_affirmed(tmp_path, term, text, stands):
+    found = _grounded(tmp_path, text, _about("Condition", "c", code=_code(SNOMED, "1", term)))
+    assert bool(found) == stands
+
+
+def test_a_shorter_term_is_not_read_out_of_a_longer_one_of_the_record(tmp_path):
+    failure = [
+        _about("Condition", n, code=_code(SNOMED, n, t))
+        for n, t in (("1", "Heart failure"), ("2", "Heart failure with reduced ejection fraction"))
+    ]
+    text = "DIAGNOSES: Heart failure with reduced ejection fraction, new."
+    assert [f[0] for f in _grounded(tmp_path, text, *failure)] == ["2"]
+
+
+def test_how_a_visit_is_registered_is_no_fact_of_its_note(tmp_path):
+    visit = _encounter() | {"type": [_code(SNOMED, "11429006", "Consultation (procedure)")]}
+    docs, _ = _read(tmp_path, _bundle(_patient(), visit, _note("CONSULTATION\nWell today.")))
+    (note,) = [d for d in docs if d.kind == "clinical_note"]
+    assert note.facts == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "stands"),
+    [("ALLERGIES: Penicillin.", True), ("He is allergic to penicillin.", True),
+     ("Penicillin was given.", False), ("Culture: sensitive to penicillin.", False)],
+)  # fmt: skip
+def test_an_allergen_counts_where_the_note_speaks_of_allergy(tmp_path, text, stands):
+    allergy = _about("AllergyIntolerance", "a", code=_code(SNOMED, "764146007", "Penicillin"))
+    assert bool(_grounded(tmp_path, text, allergy)) == stands
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("ALLERGIES: No known allergies.", "No known allergies"), ("过敏史：否认药物及食物过敏史。", "否认药物及食物过敏史"),
+     ("ALLERGIES: Latex.", None)],
+)  # fmt: skip
+def test_no_known_allergy_is_grounded_where_the_note_denies_them(tmp_path, text, shown):
+    none = _about("AllergyIntolerance", "a", code=_code(SNOMED, "716186003", "No known allergy"))
+    assert [f[1] for f in _grounded(tmp_path, text, none)] == ([shown] if shown else [])
+
+
+def test_chinese_charts_say_codes_in_chinese(tmp_path):
+    patient = _patient(
+        name=[{"family": "王", "given": ["小明"]}],
+        maritalStatus={"coding": [{"code": "W"}]},
+    )
+    allergy = _about("AllergyIntolerance", "a", code=_code(SNOMED, "1", "青霉素"),
+                     clinicalStatus={"coding": [{"code": "active"}]}, criticality="high",
+                     reaction=[{"manifestation": [_code(SNOMED, "2", "皮疹")], "severity": "moderate"}])  # fmt: skip
+    drug = _about("MedicationRequest", "m", status="active", intent="order", authoredOn="2020-03-02",
+                  medicationCodeableConcept=_code(RXNORM, "3", "阿司匹林肠溶片"),
+                  dosageInstruction=[{"timing": {"repeat": {"frequency": 1, "period": 8, "periodUnit": "h"}},
+                                      "route": {"text": "Oral"}}])  # fmt: skip
+    gout = _about("Condition", "c", code=_code(SNOMED, "4", "痛风"),
+                  clinicalStatus={"coding": [{"code": "active"}]})  # fmt: skip
+    docs, _ = _read(tmp_path, _bundle(patient, _encounter(), allergy, drug, gout), visits=False)
+    (chart,) = docs
+    for word in ("丧偶", "中度", "使用中", "活动性", "口服", "每8小时一次"):
+        assert word in chart.text
+    for word in ("Widowed", "moderate", "active", "oral", "every", "hour"):
+        assert word not in chart.text
+    (marital,) = _facts([chart], "loinc:45404-1")
+    assert (marital.value, marital.as_reported) == ("Widowed", "丧偶")
+
+
+def test_remarks_in_braces_are_not_printed(tmp_path):
+    docs, _ = _read(tmp_path, _bundle(
+        _patient(), _encounter(), _quantity("6301-6", "INR", 2.3, "{INR}"),
+        _quantity("9279-1", "Respiratory rate", 16, "{breaths}/min", "r")))  # fmt: skip
+    assert docs
+    assert not any("{" in d.text for d in docs)
+    assert {f.attribute("printed_unit") for f in _facts(docs, "loinc:9279-1")} == {"/min"}

@@ -379,3 +379,16 @@ def test_a_real_gb18030_table_is_decoded(real_data):
     assert len(documents) > 100
     assert {d.locale for d in documents} == {"zh"}
     assert not any("\ufffd" in d.text for d in documents)
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "published"),
+    [("chart_date", "2023-02-11", "2023-02-11"), ("visit_date", "2023/2/11", "2023-02-11"),
+     ("date_of_service", "2023-02-11 08:30", "2023-02-11"), ("note_date", "2023-02-31", None),
+     ("就诊日期", "2024年3月5日", "2024-03-05"), ("chart_date", "11/02/2023", None)],
+)  # fmt: skip
+def test_the_day_of_a_note_is_its_publication_date(tmp_path, column, written, published):
+    path = tmp_path / "n.csv"
+    path.write_text(f"note_id,{column},text\n1,{written},HPI: well\n", encoding="utf-8")
+    (document,) = NotesReader().read(path)
+    assert document.published == published
