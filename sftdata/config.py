@@ -168,6 +168,13 @@ class BuildConfig(Part):
         )
 
     @property
+    def auditing(self) -> dict[str, Any]:
+        """The settings of checks, with what the kind of split means for them."""
+        if self.split.mode != "temporal":
+            return self.audit
+        return {"group_overlap": {"by_design": True}, **self.audit}
+
+    @property
     def purging(self) -> Purge:
         """The purge between the splits that there are, unless it names its own."""
         splits = self.split.splits

@@ -108,7 +108,12 @@ def _check(family: Family, known: dict[str, Family], update: bool) -> FamilyChec
         samples = _samples(family, known, case, where)
         problems += _failed(samples, where)
         made.append(_expect(family, case, samples))
-        if made[-1] is None:
+        if case.nothing:
+            unwanted = made.pop()
+            made.append(None)
+            if unwanted:
+                problems.append(f"{where}: a sample is made: {unwanted.samples[0].question!r}")
+        elif made[-1] is None:
             problems.append(f"{where}: no sample is made of this document")
         elif made[-1] != case.expect and not update:
             problems.append(_difference(case.expect, made[-1], where))

@@ -26,7 +26,10 @@ LAYERS = (
     ("L2", "families readers"),
     ("L3", "stages"),
     ("L4", "config"),
-    ("L5", "output result audit_sources audit_baseline leakage reporting inspect scaffold prompting"),
+    (
+        "L5",
+        "output result audit_sources audit_baseline leakage reporting inspect scaffold prompting",
+    ),
     ("L5", "audit run reading schemas validation family_check"),
     ("L5", "audit_fix"),
     ("L5", "pipeline sketch"),

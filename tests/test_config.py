@@ -24,8 +24,14 @@ def test_a_dumped_configuration_loads_to_the_same_one():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("documents: {files: ['*.htm']}\ndedup: {threshold: 0.7}", ["dedup", "Did you mean 'dedupe'"]),
-        ("documents: {files: ['*.htm']}\ndedupe: {treshold: 0.7}", ["dedupe.treshold", "'threshold'"]),
+        (
+            "documents: {files: ['*.htm']}\ndedup: {threshold: 0.7}",
+            ["dedup", "Did you mean 'dedupe'"],
+        ),
+        (
+            "documents: {files: ['*.htm']}\ndedupe: {treshold: 0.7}",
+            ["dedupe.treshold", "'threshold'"],
+        ),
         ("documents: {files: ['*.htm']}\ndedupe: {threshold: 7}", ["dedupe.threshold", "given: 7"]),
         ("documents: {}", ["documents.files", "required"]),
         ("documents: {files: ['*.htm']}\nsplit: {ratios: {train: -1}}", ["split.ratios", "-1"]),
@@ -99,4 +105,8 @@ def test_every_field_of_the_configuration_is_documented():
 
     allowed = {"name", "card.title", "card.license", "card.description", "families.exclude"}
     missing = set(undocumented(BuildConfig, "")) - allowed
-    assert not {m for m in missing if not m.startswith(("link.", "split.", "balance.", "purge.", "template.", "dedupe."))}
+    assert not {
+        m
+        for m in missing
+        if not m.startswith(("link.", "split.", "balance.", "purge.", "template.", "dedupe."))
+    }

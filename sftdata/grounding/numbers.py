@@ -28,7 +28,8 @@ _LIST_NUMBER = re.compile(
     re.MULTILINE,
 )
 _TIME_LENGTH = re.compile(r"(?<=止)(?:[一二三四五六七八九十]{1,3}|\d{1,2})(?:个月|周)")
-"""The length of a period, told with its last day (`截至2024年6月30日止十二个月`): the day is checked,
+"""The length of a period, told with its last day
+(`截至2024年6月30日止十二个月`): the day is checked,
 and the length in words counts for nothing in English either (`the twelve months ended`)."""
 _SURE_DIGITS = 3
 """A number with fewer digits matches another scale too easily; then the scale must be said."""

@@ -196,7 +196,7 @@ def _header(tally: _Tally) -> str:
     tasks = ["text-generation"]
     if {"evidence", "refusal"} & set(kinds):
         tasks.append("question-answering")
-    header: dict[str, Any] = {
+    header: dict[str, Any] = {  # the digest in it makes `datasets` see that files have changed
         "pretty_name": _line(inputs.title),
         "language": tally.languages,
         "license": inputs.license,
@@ -206,6 +206,7 @@ def _header(tally: _Tally) -> str:
         "configs": [
             {
                 "config_name": "default",
+                "description": f"digest {inputs.audit.digest[:16]}" if inputs.audit else "",
                 "data_files": [
                     {"split": split, "path": str(PurePosixPath("data") / f"{split}-*.parquet")}
                     for split in tally.splits

@@ -96,7 +96,7 @@ def contaminated(
     starts = np.searchsorted(items.places, np.arange(len(items.seeker.wanted) + 1))
     hits: dict[tuple[int, int], int] = {}
     for rows, places in items.seeker.occurrences(texts, words=n):
-        for row, place in np.unique(np.column_stack([rows, places]), axis=0).tolist():
+        for row, place in set(zip(rows.tolist(), places.tolist(), strict=True)):
             for owner in items.owners[starts[place] : starts[place + 1]].tolist():
                 hits[row, owner] = hits.get((row, owner), 0) + 1
     read: dict[int, list[str]] = {}

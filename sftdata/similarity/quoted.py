@@ -31,14 +31,14 @@ class Seeker:
 
     def __init__(self, wanted: U64) -> None:
         self.wanted = np.unique(wanted)
-        bits = int(np.clip(np.ceil(np.log2(max(len(self.wanted), 1) * 16)), 16, 27))
+        bits = int(np.clip(np.ceil(np.log2(max(len(self.wanted), 1) * 8)), 16, 27))
         self._shift = np.uint64(64 - bits)
         self._table = np.zeros(1 << bits, dtype=np.bool_)
         self._table[self.wanted >> self._shift] = True
 
     def find(self, hashes: U64) -> tuple[I64, I64]:
         """Return the positions of the hashes that are wanted, and which of `wanted` each is."""
-        at = np.flatnonzero(self._table[hashes >> self._shift])
+        at = np.flatnonzero(self._table.take((hashes >> self._shift).view(np.int64)))
         if not len(at) or not len(self.wanted):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         places = np.minimum(np.searchsorted(self.wanted, hashes[at]), len(self.wanted) - 1)
@@ -75,7 +75,7 @@ def holders(quotes: pa.Array, texts: pa.Array, *, words: int = 5) -> dict[int, I
         waiting.setdefault(int(key), []).append(quote)
     found: dict[int, list[int]] = {}
     for rows, places in seeker.occurrences(texts, words=words):
-        for row, place in np.unique(np.column_stack([rows, places]), axis=0).tolist():
+        for row, place in set(zip(rows.tolist(), places.tolist(), strict=True)):
             text = _folded(texts[row].as_py() or "")
             for quote in waiting[place]:
                 if _folded(quotes[quote].as_py()) in text:

@@ -43,7 +43,7 @@ class Variant:
 
     def one(self, samples, split, role, kind="evidence"):
         locales = {s.locale for s in samples if s.split == split}
-        locale = self.locale if self.locale in locales else sorted(locales)[0]
+        locale = self.locale if self.locale in locales else min(locales)
         found = [s for s in samples if (s.split, s.kind, s.locale) == (split, kind, locale)]
         return pick(found, "variant", self.number, role)
 
