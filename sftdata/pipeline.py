@@ -133,11 +133,11 @@ def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Pat
     run.note("write", table.num_rows, started)
     started = time.perf_counter()
     report = audit(target, options=config.auditing, seed=config.seed)
+    report = report.model_copy(update={"dataset": config.card.title or config.name})
     folder = target / "audit"
     folder.mkdir()
     (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
-    page = html_report(report, title=config.card.title or config.name)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    (folder / "report.html").write_text(html_report(report), encoding="utf-8")
     run.note("audit", len(report.checks), started)
     card = target / "README.md"
     card.write_text(dataset_card(run.card_inputs(table, lineage, report)), encoding="utf-8")
