@@ -85,3 +85,75 @@ def test_report_pages_by_sample_by_page_and_by_company(real_data):
     assert by["document_id"].check("document_overlap").status == "passed"
     assert by["document_id"].check("group_overlap").status == "failed"
     assert by["company"].check("group_overlap").status == "passed"
+
+
+def test_report_questions_by_question_and_by_page(real_data):
+    rows = []
+    pages = json.loads((real_data / "tatqa" / "tatqa_dev_60.json").read_text(encoding="utf-8"))
+    for page in pages:
+        table = "\n".join("| " + " | ".join(line) + " |" for line in page["table"]["table"])
+        text = "\n\n".join([table, *(p["text"] for p in page["paragraphs"])])
+        rows += [
+            {
+                "id": q["uid"],
+                "context": text,
+                "question": q["question"],
+                "answer": json.dumps(q["answer"]),
+                "page": page["table"]["uid"],
+            }
+            for q in page["questions"]
+        ]
+    leaky = audit([{**r, "split": side(r["id"])} for r in rows], group="page")
+    cured = audit([{**r, "split": side(r["page"])} for r in rows], group="page")
+    assert leaky.verdict == "blocked"
+    assert leaky.leakage[0].index > 0.9 > 0.05 > cured.leakage[0].index
+    assert leaky.leakage[0].by_group < 0.05
+    assert cured.verdict == "clean"
+    # Half of the text of nearly every held-out question is known, and of nearly none once cured.
+    half = leaky.leakage[0].thresholds.index(0.5)
+    assert leaky.leakage[0].curve[half] > 0.9 > 0.05 > cured.leakage[0].curve[half]
+
+
+def test_questions_on_abstracts_are_clean_and_a_set_is_found_in_itself(real_data):
+    data = json.loads((real_data / "pubmedqa" / "pqal_dev.json").read_text(encoding="utf-8"))
+    rows = [
+        {
+            "id": pmid,
+            "context": "\n\n".join(v["CONTEXTS"]),
+            "question": v["QUESTION"],
+            "answer": f"{v['final_decision']}. {v['LONG_ANSWER']}",
+            "pmid": pmid,
+            "split": side(pmid),
+        }
+        for pmid, v in data.items()
+    ]
+    assert audit(rows, group="pmid").verdict == "clean"
+    items = [{"question": r["question"], "answer": r["answer"]} for r in rows]
+    report = audit(rows, group="pmid", against={"pubmedqa": items})
+    found = {i for f in report.check("contamination").findings for i in f.ids}
+    long = {r["id"] for r in rows if len(f"{r['question']} {r['answer']}".split()) >= 13}
+    assert long <= found
+    errors = {
+        i for f in report.check("contamination").findings if f.severity == "error" for i in f.ids
+    }
+    assert errors == {r["id"] for r in rows if r["id"] in long and r["split"] == "train"}
+
+
+def test_dialogues_and_notes_without_groups_are_never_called_clean(real_data):
+    path = real_data / "mts_dialog" / "MTS-Dialog-ValidationSet.csv"
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = [
+            {
+                "id": r["ID"],
+                "prompt": r["dialogue"],
+                "completion": r["section_text"],
+                "domain": "medicine",
+                "split": side(r["ID"]),
+            }
+            for r in csv.DictReader(handle)
+        ]
+    report = audit(rows)
+    assert report.verdict == "warnings"
+    assert report.check("group_overlap").status == "not_verified"
+    assert report.check("residual_phi").status == "passed"
+    assert report.exit_code == 0
