@@ -25,8 +25,8 @@ demo: $(VENV)/.base  ## Build the datasets of examples/ and say where the report
 test: $(VENV)/.dev  ## Run the fast tests
 	$(BIN)/pytest -n auto --dist loadfile -m "$(FAST)"
 
-check: lint demo notebooks  ## Everything: lint, types, all tests, docs, examples, notebooks
-	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray"
+check: lint demo notebooks  ## What `make test` leaves out: lint, types, slow and docs tests, examples, notebooks
+	$(BIN)/pytest -n auto --dist loadfile -m "slow and not gpu and not ray"
 
 lint: $(VENV)/.dev  ## Style, types and spelling
 	$(BIN)/ruff check .
