@@ -7,12 +7,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 import sftdata
 from sftdata.errors import ConfigError, SftdataError
+
+if TYPE_CHECKING:
+    from sftdata.audit_fix import How
+    from sftdata.report import AuditReport
 
 __all__ = ["app", "main"]
 
@@ -37,6 +41,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 Folders = Annotated[
     list[Path],
     typer.Option("--families", metavar="DIR", help="Folder of your own families; repeatable."),
+]
+
+Against = Annotated[
+    list[str],
+    typer.Option("--against", metavar="NAME=FILE", help="Evaluation set to look for; repeatable."),
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Earlier report (`--json`): what is worse now is an error."),
+]
+Fix = Annotated[
+    str | None,
+    typer.Option(metavar="HOW", help="Write a repaired copy to `--out`: purge, merge or drop."),
+]
+FixedOut = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="New folder for `--fix`.")
+]
+FailOn = Annotated[
+    Literal["error", "warning"],
+    typer.Option(metavar="LEVEL", help="What makes the exit code 1: error or warning."),
 ]
 
 
@@ -176,32 +200,70 @@ def audit(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")
     ] = None,
-    fail_on: Annotated[
-        Literal["error", "warning"],
-        typer.Option(metavar="LEVEL", help="What makes the exit code 1: error or warning."),
-    ] = "error",
+    against: Against = [],  # noqa: B006
+    baseline: Baseline = None,
+    fail_on: FailOn = "error",
+    fix: Fix = None,
+    out: FixedOut = None,
     excerpts: Annotated[
         bool, typer.Option(help="Whether findings may show excerpts of samples.")
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Audit a dataset for leakage. Exit code 1: it found what blocks."""
-    from sftdata.console import say, show_audit, write
+    """Audit a dataset for leakage, or repair it. Exit code 1: it found what blocks."""
+    from sftdata.console import show_audit, write
+
+    given: dict[str, Any] = {
+        "group": group,
+        "text": text.split(",") if text else None,
+        "splits": _splits(splits) if splits else None,
+        "against": _sets(against),
+    }
+    if fix is not None or out is not None:
+        _fixable(fix, out, {"--baseline": baseline is not None, "--no-excerpts": not excerpts})
+        report = _repair(dataset, cast("Path", out), cast("How", fix), given, as_json)
+        report = report.model_copy(update={"fail_on": fail_on})
+    else:
+        report = sftdata.audit(
+            dataset, **given, baseline=baseline, fail_on=fail_on, excerpts=excerpts
+        )
+        write(report.to_json()) if as_json else show_audit(report)
+    if html:
+        _page(report, html)
+    raise typer.Exit(report.exit_code)
+
+
+def _fixable(fix: str | None, out: Path | None, others: dict[str, bool]) -> None:
+    """Raise for options that do not go together, before anything is read."""
+    if fix is None:
+        raise ConfigError("--out is the folder of a repair; add --fix purge, merge or drop")
+    if out is None:
+        raise ConfigError(f"--fix {fix} writes a new dataset; name its folder with --out DIR")
+    for option in (name for name, used in others.items() if used):
+        raise ConfigError(f"--fix does not take {option}; audit {out} with it afterwards")
+
+
+def _repair(
+    dataset: Path | None, out: Path, how: How, given: dict[str, Any], as_json: bool
+) -> AuditReport:
+    """Repair, say what was done, and return the audit of the result."""
+    from sftdata.audit_fix import repair
+    from sftdata.console import say, write
+
+    done = repair(dataset, out, how, **given)
+    write((done.path / "repair.json").read_text(encoding="utf-8") if as_json else str(done))
+    if done.after.verdict == "blocked":
+        say(done.after.meaning, "red")
+    say(f"repaired: {done.path}")
+    return done.after
+
+
+def _page(report: AuditReport, html: Path) -> None:
+    from sftdata.console import say
     from sftdata.reporting.html import write_html
 
-    report = sftdata.audit(
-        dataset,
-        group=group,
-        text=text.split(",") if text else None,
-        splits=_splits(splits) if splits else None,
-        excerpts=excerpts,
-    )
-    write(report.to_json()) if as_json else show_audit(report)
-    if html:
-        write_html(report, html)
-        say(f"report: {html}")
-    warned = fail_on == "warning" and report.verdict != "clean"
-    raise typer.Exit(1 if warned else report.exit_code)
+    write_html(report, html)
+    say(f"report: {html}")
 
 
 @families_app.command("list")
@@ -300,6 +362,19 @@ def _splits(given: str) -> dict[str, str]:
     if not all(name and equals and file for name, equals, file in pairs):
         raise ConfigError(f"--splits {given!r}: write it as train=a.jsonl,test=b.jsonl")
     return {name: file for name, _, file in pairs}
+
+
+def _sets(given: Sequence[str]) -> dict[str, str]:
+    """Return the evaluation sets by name, from NAME=FILE."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, file = text.partition("=")
+        if not (name and file):
+            raise ConfigError(f"--against {text!r}: write it as name=file.jsonl")
+        if name in found:
+            raise ConfigError(f"--against {name}: named twice; give each set a name of its own")
+        found[name] = file
+    return found
 
 
 def _dump(data: Any) -> str:

@@ -26,7 +26,8 @@ class TemporalOrderCheck(Part):
     Where the split is meant to be by time (`order="required"`), every sample of train must be
     dated before the first held-out one: those that are not are errors. With `order="auto"` a
     split counts as one by time when at most `stragglers` of the rows are out of order; these few
-    are then warned of. Any other split is one by group, and the dates are only told.
+    are then warned of. Any other split is one by group: the dates are told and nothing is blamed,
+    but nothing has passed either.
     """
 
     name: ClassVar[str] = "temporal_order"
@@ -55,6 +56,7 @@ class TemporalOrderCheck(Part):
             )
         findings: list[Finding] = []
         spans = []
+        by_time = True
         for held in data.splits[1:]:
             left = data.rows_of(data.train)
             right = data.rows_of(held)
@@ -62,17 +64,21 @@ class TemporalOrderCheck(Part):
             if not len(right):
                 continue
             spans.append(f"{data.train} to {max(dates[left])}, {held} from {min(dates[right])}")
-            findings += self._compare(data, dates, held, (left, right))
+            found, ordered = self._compare(data, dates, held, (left, right))
+            findings += found
+            by_time &= ordered
         if not spans:
             return CheckResult.not_verified(self, "no held-out sample has a date")
         undated = int((~known).sum())
         more = f"; {undated:,} samples have no date" if undated else ""
-        return CheckResult.of(
-            self,
-            findings,
-            compared=f"{'; '.join(spans)}{more}",
-            metrics={"undated": undated, "out_of_order": sum(f.count for f in findings)},
-        )
+        told = f"{'; '.join(spans)}{more}"
+        if not by_time:
+            told = f"not a split by time: {told}"
+        metrics = {"undated": undated, "out_of_order": sum(f.count for f in findings)}
+        if by_time or findings:
+            return CheckResult.of(self, findings, compared=told, metrics=metrics)
+        open_question = CheckResult.not_verified(self, told)
+        return open_question.model_copy(update={"compared": told, "metrics": metrics})
 
     def _compare(
         self,
@@ -80,26 +86,26 @@ class TemporalOrderCheck(Part):
         dates: NDArray[np.object_],
         held: str,
         rows: tuple[NDArray[np.int64], NDArray[np.int64]],
-    ) -> list[Finding]:
+    ) -> tuple[list[Finding], bool]:
+        """Return what is out of order, and whether this is a split by time at all."""
         cut, late, early, share = _disorder(dates[rows[0]], dates[rows[1]])
         if not (late.any() or early.any()):
-            return []
+            return [], True
         if self.order == "auto" and share > self.stragglers:
-            return []
+            return [], False
         severity: Severity = "error" if self.order == "required" else "warning"
         late_rows, early_rows = rows[0][late], rows[1][early]
-        return [
-            Finding.of(
-                self.name,
-                severity,
-                f"{len(late_rows):,} samples of {data.train} are dated {cut} or later, "
-                f"{len(early_rows):,} of {held} before it",
-                subject=f"{data.train}:{held}",
-                ids=data.named([*late_rows.tolist(), *early_rows.tolist()]),
-                split_pair=(data.train, held),
-                action=self.action,
-            )
-        ]
+        finding = Finding.of(
+            self.name,
+            severity,
+            f"{len(late_rows):,} samples of {data.train} are dated {cut} or later, "
+            f"{len(early_rows):,} of {held} before it",
+            subject=f"{data.train}:{held}",
+            ids=data.named([*late_rows.tolist(), *early_rows.tolist()]),
+            split_pair=(data.train, held),
+            action=self.action,
+        )
+        return [finding], True
 
 
 def _disorder(
