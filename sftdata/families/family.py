@@ -8,6 +8,7 @@ from YAML into Python: what is missing is added here once, for everyone.
 from __future__ import annotations
 
 import fnmatch
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,9 @@ def _as_tuple(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
+_STRENGTH = re.compile(r"\s*\d[\d.,]*\s*(?:mg|mcg|g|units?|单位|毫克|微克)(?:\s*/.*)?$")
+
+
 class Term(Part):
     """How people name a fact, in each language."""
 
@@ -66,6 +70,15 @@ class Term(Part):
     def name(self, locale: str) -> str:
         """Return the name in this locale."""
         return self.zh if locale == "zh" else self.en
+
+    def bare(self, locale: str) -> str:
+        """Return the name without a drug's strength, as a colleague asks for what is not listed.
+
+        >>> Term(en="furosemide 40 mg", zh="呋塞米 40 mg", nature="medication").bare("zh")
+        '呋塞米'
+        """
+        name = self.name(locale)
+        return _STRENGTH.sub("", name) if self.nature == "medication" else name
 
     def labels(self) -> tuple[str, ...]:
         """Return every known name in every language."""

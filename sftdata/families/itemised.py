@@ -47,7 +47,7 @@ def items(text: str, start: int, end: int) -> list[Span]:
 
     >>> t = "Aspirin 81 mg daily, Lasix 40 mg b.i.d. and Coreg."
     >>> [t[a:b] for a, b in items(t, 0, len(t))]
-    ['Aspirin 81 mg daily', 'Lasix 40 mg b.i.d', 'Coreg']
+    ['Aspirin 81 mg daily', 'Lasix 40 mg b.i.d.', 'Coreg']
     """
     marks = list(_MARK.finditer(text, start, end))
     if len(marks) > 1:

@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sftdata.errors import FamilyError
+from sftdata.families.display import small_generic
 from sftdata.families.family import Family, Term
 from sftdata.formatting import money, percent, unit_words
 from sftdata.quantities import date_words, period_words
@@ -303,8 +304,10 @@ def called(fact: Fact) -> str:
 _CAPITAL = re.compile(r"[A-Z][a-z]+(?![a-z'’])[^A-Z]*")
 
 
-def _in_a_sentence(name: str, fact: Fact) -> str:
-    """Write a coded diagnosis small, as inside a sentence; drugs and free entries as printed."""
+def _in_a_sentence(name: str, fact: Fact, locale: str) -> str:
+    """Write a coded diagnosis and a generic drug small, as inside a sentence; the rest as is."""
+    if locale == "en":
+        name = small_generic(name)
     small = fact.name.startswith("snomed:") and _CAPITAL.fullmatch(name)
     return name[0].lower() + name[1:] if small else name
 
@@ -312,7 +315,9 @@ def _in_a_sentence(name: str, fact: Fact) -> str:
 def _spoken(fact: Fact, term: Term | None, locale: str) -> tuple[str, bool]:
     """Return how to name a fact and whether the name is plural: the document's own words first."""
     if term is None:
-        return _in_a_sentence(called(fact), fact), False
+        return _in_a_sentence(called(fact), fact, locale), False
+    if not fact.value and not fact.as_reported:  # asked for though no document lists it
+        return term.bare(locale), term.plural
     if fact.number is not None and fact.number < 0 and locale in term.negative:
         return term.negative[locale], False
     own = fact.label.casefold().strip(" :：")

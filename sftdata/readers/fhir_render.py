@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sftdata.readers.fhir_page import Page, Piece
-from sftdata.readers.fhir_records import Record
+from sftdata.readers.fhir_records import Record, attributes
 from sftdata.readers.fhir_terms import chart_rank
 from sftdata.readers.fhir_words import Style
 from sftdata.types import Fact
@@ -164,6 +165,35 @@ def _problems(page: Page, records: list[Record], style: Style, *, dated: bool) -
         page.line(_bullet(style, number), record.facts[0], _bracket(told, style))
 
 
+_HOW = ("dose", "route", "frequency", "as_needed")
+_WORDED = {*_HOW, "severity"}
+
+
+def _printed(record: Record, style: Style) -> Record:
+    """Return a record whose facts tell how a drug is taken in the words that the page prints.
+
+    Where the source's own directions are printed, a part that they do not hold is not on the
+    page, and no answer may be read from it. A status stays the code that it is.
+    """
+    own = record.note("instruction")
+    told = _instructions(record, style) if record.section == "medications" else ""
+    facts: list[Fact] = []
+    for fact in record.facts:
+        pairs = [
+            (a.kind, style.code(a.value) if a.kind in _WORDED else a.value) for a in fact.attributes
+        ]
+        shown = [(k, _found(v, own) if own and k in _HOW else v) for k, v in pairs]
+        facts.append(replace(fact, attributes=attributes([*shown, ("directions", told)])))
+    return replace(record, facts=tuple(facts))
+
+
+def _found(words: str, text: str) -> str:
+    """Return words as a text prints them, its blanks aside (`30 mg` in `30mg口服`), or empty."""
+    shape = r"(?<![\d.])" + r"\s*".join(re.escape(w) for w in words.split())
+    found = re.search(shape, text, re.IGNORECASE)
+    return found.group() if found else ""
+
+
 def _status(record: Record, style: Style) -> str:
     status, doubt = record.note("status"), record.note("verification")
     return style.say("comma").join(style.code(s, record.section) for s in (status, doubt) if s)
@@ -172,8 +202,7 @@ def _status(record: Record, style: Style) -> str:
 def _instructions(record: Record, style: Style) -> str:
     if record.note("instruction"):
         return record.note("instruction")
-    kinds = ("dose", "route", "frequency", "as_needed")
-    return style.say("comma").join(style.code(record.note(k)) for k in kinds if record.note(k))
+    return style.say("comma").join(style.code(record.note(k)) for k in _HOW if record.note(k))
 
 
 def _medications(page: Page, records: list[Record], style: Style, *, dated: bool) -> None:
@@ -320,7 +349,7 @@ def render_sections(
         dated: whether each result carries its own date (a summary over several visits).
     """
     for section, heading in sections:
-        members = [r for r in records if r.section == section]
+        members = [_printed(r, style) for r in records if r.section == section]
         if members:
             page.heading(style.heading(heading), section)
             _WRITERS[section](page, members, style, dated=dated)

@@ -245,8 +245,10 @@ def test_what_is_said_not_to_be_recorded_is_nowhere_in_the_prompt(family):
     refusals = [s for _, _, s in _samples(family) if s.kind == "refusal"]
     assert refusals
     for sample in refusals:
-        terms = [t for t in LEXICON.terms.values() if t.name(sample.locale) in sample.question]
-        term = max(terms, key=lambda t: len(t.name(sample.locale)))
+        terms = [t for t in LEXICON.terms.values() if t.bare(sample.locale) in sample.question]
+        term = max(terms, key=lambda t: len(t.bare(sample.locale)))
+        strength = r"\d ?(?:mg|mcg|g|units)\b"
+        assert not re.search(strength, sample.question), "a colleague asks for the drug, not a pack"
         passages = _user(sample).replace(sample.question, "").casefold()
         for label in term.labels():
             if len(label) > 4 or not label.isascii():
@@ -279,8 +281,21 @@ def test_advice_is_declined_and_the_record_told():
         if sample.kind == "refusal":
             answer = _answer(sample)
             assert not answer["answerable"]
+            assert not re.search(r"weight|height|体重(?!指数)|身高", sample.question)
             assert answer["citations"], "it tells what the record does state"
             assert sample.reason_code in ("out_of_scope_advice", "future_prediction")
+
+
+def test_directions_of_a_chinese_list_stand_in_the_record_as_they_are_given():
+    given = [
+        (item["directions"], doc.text)
+        for _, doc, sample in _samples("medication_list", locale="zh")
+        if doc.locale == "zh"
+        for item in _answer(sample)["medications"]
+        if item["directions"]
+    ]
+    assert given
+    assert all(told in text for told, text in given)
 
 
 # --- notes

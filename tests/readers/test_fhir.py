@@ -730,6 +730,45 @@ def test_chinese_charts_say_codes_in_chinese(tmp_path):
     assert (marital.value, marital.as_reported) == ("Widowed", "丧偶")
 
 
+CORPUS = Path(__file__).resolve().parents[2] / "examples" / "medical" / "documents"
+_PRINTED = ("dose", "route", "frequency", "as_needed", "severity", "directions", "instruction")
+
+
+def _patients_pages(locale):
+    reader = FhirReader()
+    pages = [d for p in sorted(CORPUS.glob("*.json")) for d in reader.read(p)]
+    return [
+        d for d in pages
+        if isinstance(d, Document) and d.locale == locale and d.kind in ("patient_chart", "visit_note")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+def test_how_a_drug_is_taken_is_told_in_the_words_of_its_row(locale):
+    pages = _patients_pages(locale)
+    told = [
+        (a.kind, a.value, d.text[f.row_start : f.row_end])
+        for d in pages
+        for f in d.facts
+        for a in f.attributes
+        if a.kind in _PRINTED
+    ]
+    assert {d.kind for d in pages} == {"patient_chart", "visit_note"}
+    assert {"dose", "route", "frequency", "severity", "directions"} <= {k for k, _, _ in told}
+    assert [(k, v) for k, v, row in told if v not in row] == []
+
+
+def test_parts_of_directions_that_the_source_words_itself_are_dropped_unless_printed(tmp_path):
+    drug = _about("MedicationRequest", "m", status="active", intent="order", authoredOn="2020-03-02",
+                  medicationCodeableConcept=_code(RXNORM, "3", "Aspirin"),
+                  dosageInstruction=[{"text": "Take 1 tablet at night", "route": {"text": "Oral"},
+                                      "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "tablet"}}]}])  # fmt: skip
+    docs, _ = _read(tmp_path, _bundle(_patient(), _encounter(), drug), visits=False)
+    (fact,) = _facts(docs, "rxnorm:3")
+    assert (fact.attribute("dose"), fact.attribute("route")) == ("1 tablet", "")
+    assert fact.attribute("directions") == "Take 1 tablet at night"
+
+
 def test_remarks_in_braces_are_not_printed(tmp_path):
     docs, _ = _read(tmp_path, _bundle(
         _patient(), _encounter(), _quantity("6301-6", "INR", 2.3, "{INR}"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -184,10 +185,15 @@ def taken(fact: Fact, take: str) -> str | int | None:
     return _neat(str(found)) if found not in (None, "") else None
 
 
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
 def _directions(fact: Fact) -> str | None:
-    """Return how a drug is to be taken, as the record prints it: free text, or its parts."""
+    """Return how a drug is to be taken, as the record prints it; of a note, its parts in a row."""
+    written = fact.attribute("directions") or fact.attribute("instruction")
     parts = [fact.attribute(k) for k in ("dose", "route", "frequency", "as_needed")]
-    return fact.attribute("instruction") or ", ".join(p for p in parts if p) or None
+    comma = "，" if any(_HAN.search(p) for p in parts) else ", "
+    return written or comma.join(p for p in parts if p) or None
 
 
 def _neat(text: str) -> str:

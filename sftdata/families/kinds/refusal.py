@@ -318,7 +318,7 @@ def _without(work: Work, shelf: Shelf, case: Case, twin: Draft, name: str, term:
             "field_absent",
             values=(),
             numbers=(),
-            labels=term.labels(),
+            labels=tuple(dict.fromkeys([*term.labels(), term.bare("en"), term.bare("zh")])),
             facts_in_context=tuple(shelf.facts_in(twin.passages)),
         ),
     )
