@@ -6,7 +6,7 @@ import re
 
 from sftdata.types import Document
 
-__all__ = ["display_title", "short_name", "small_generic", "spoken_name"]
+__all__ = ["display_title", "short_name", "spoken_name"]
 
 
 def spoken_name(name: str) -> str:
@@ -54,39 +54,3 @@ def display_title(doc: Document) -> str:
         if doc.title.startswith(name):
             return spoken_name(name) + doc.title[len(name) :]
     return doc.title
-
-
-_WORDS_OF_GENERICS = """
-acetaminophen acyclovir albuterol alendronate allopurinol alprazolam amiodarone amitriptyline
-amlodipine amoxicillin ampicillin apixaban aspirin atenolol atorvastatin azithromycin baclofen
-benazepril bisoprolol bupropion buspirone captopril carbamazepine carvedilol cefazolin cefepime
-ceftriaxone celecoxib cephalexin cetirizine ciprofloxacin citalopram clarithromycin clindamycin
-clonazepam clonidine clopidogrel codeine colchicine cyclobenzaprine dapagliflozin dexamethasone
-diazepam diclofenac digoxin diltiazem diphenhydramine docusate donepezil doxycycline duloxetine
-empagliflozin enalapril enoxaparin epinephrine erythromycin escitalopram esomeprazole famotidine
-fentanyl fexofenadine fluconazole fluoxetine fluticasone folate furosemide gabapentin gentamicin
-glimepiride glipizide glyburide haloperidol heparin hydralazine hydrochlorothiazide hydrocodone
-hydrocortisone hydromorphone hydroxychloroquine hydroxyzine ibuprofen insulin iodine ketorolac
-labetalol lamotrigine lansoprazole latex levetiracetam levofloxacin levothyroxine lidocaine
-lisinopril lithium loratadine lorazepam losartan meloxicam meperidine metformin methadone
-methotrexate methylprednisolone metoclopramide metoprolol metronidazole mirtazapine montelukast
-morphine naproxen nifedipine nitrofurantoin nitroglycerin olanzapine omeprazole ondansetron
-oxycodone pantoprazole paroxetine peanut peanuts penicillin penicillins phenytoin potassium
-pravastatin prednisolone prednisone pregabalin prochlorperazine promethazine propranolol
-quetiapine quinapril ramipril ranitidine risperidone rivaroxaban rosuvastatin sertraline
-shellfish simvastatin sitagliptin spironolactone sulfa sulfamethoxazole sumatriptan tamoxifen
-tamsulosin tetracycline ticagrelor topiramate tramadol trazodone triamcinolone valacyclovir
-valsartan vancomycin venlafaxine verapamil warfarin zolpidem
-"""
-_GENERICS = frozenset(_WORDS_OF_GENERICS.split())
-"""Drugs and allergens that notes begin with a capital though they are no names: a brand is one."""
-
-
-def small_generic(name: str) -> str:
-    """Write a drug's generic name small, as inside a sentence; brands and acronyms stay.
-
-    >>> [small_generic(n) for n in ("Penicillin V", "CODEINE", "Bactrim", "NSAIDs", "ASA")]
-    ['penicillin V', 'codeine', 'Bactrim', 'NSAIDs', 'ASA']
-    """
-    word = name.partition(" ")[0]
-    return word.lower() + name[len(word) :] if word.lower().rstrip(",") in _GENERICS else name

@@ -16,7 +16,6 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sftdata.errors import FamilyError
-from sftdata.families.display import small_generic
 from sftdata.families.family import Family, Term
 from sftdata.formatting import money, percent, unit_words
 from sftdata.quantities import date_words, period_words
@@ -301,13 +300,49 @@ def called(fact: Fact) -> str:
     return fact.label or fact.name.split(":")[-1]
 
 
+_WORDS_OF_GENERICS = """
+acetaminophen acyclovir albuterol alendronate allopurinol alprazolam amiodarone amitriptyline
+amlodipine amoxicillin ampicillin apixaban aspirin atenolol atorvastatin azithromycin baclofen
+benazepril bisoprolol bupropion buspirone captopril carbamazepine carvedilol cefazolin cefepime
+ceftriaxone celecoxib cephalexin cetirizine ciprofloxacin citalopram clarithromycin clindamycin
+clonazepam clonidine clopidogrel codeine colchicine cyclobenzaprine dapagliflozin dexamethasone
+diazepam diclofenac digoxin diltiazem diphenhydramine docusate donepezil doxycycline duloxetine
+empagliflozin enalapril enoxaparin epinephrine erythromycin escitalopram esomeprazole famotidine
+fentanyl fexofenadine fluconazole fluoxetine fluticasone folate furosemide gabapentin gentamicin
+glimepiride glipizide glyburide haloperidol heparin hydralazine hydrochlorothiazide hydrocodone
+hydrocortisone hydromorphone hydroxychloroquine hydroxyzine ibuprofen insulin iodine ketorolac
+labetalol lamotrigine lansoprazole latex levetiracetam levofloxacin levothyroxine lidocaine
+lisinopril lithium loratadine lorazepam losartan meloxicam meperidine metformin methadone
+methotrexate methylprednisolone metoclopramide metoprolol metronidazole mirtazapine montelukast
+morphine naproxen nifedipine nitrofurantoin nitroglycerin olanzapine omeprazole ondansetron
+oxycodone pantoprazole paroxetine peanut peanuts penicillin penicillins phenytoin potassium
+pravastatin prednisolone prednisone pregabalin prochlorperazine promethazine propranolol
+quetiapine quinapril ramipril ranitidine risperidone rivaroxaban rosuvastatin sertraline
+shellfish simvastatin sitagliptin spironolactone sulfa sulfamethoxazole sumatriptan tamoxifen
+tamsulosin tetracycline ticagrelor topiramate tramadol trazodone triamcinolone valacyclovir
+valsartan vancomycin venlafaxine verapamil warfarin zolpidem
+"""
+_GENERICS = frozenset(_WORDS_OF_GENERICS.split())
+"""Drugs and allergens that notes begin with a capital though they are no names: a brand is one."""
+
+
+def _small_generic(name: str) -> str:
+    """Write a drug's generic name small, as inside a sentence; brands and acronyms stay.
+
+    >>> [_small_generic(n) for n in ("Penicillin V", "CODEINE", "Bactrim", "NSAIDs", "ASA")]
+    ['penicillin V', 'codeine', 'Bactrim', 'NSAIDs', 'ASA']
+    """
+    word = name.partition(" ")[0]
+    return word.lower() + name[len(word) :] if word.lower().rstrip(",") in _GENERICS else name
+
+
 _CAPITAL = re.compile(r"[A-Z][a-z]+(?![a-z'’])[^A-Z]*")
 
 
 def _in_a_sentence(name: str, fact: Fact, locale: str) -> str:
     """Write a coded diagnosis and a generic drug small, as inside a sentence; the rest as is."""
     if locale == "en":
-        name = small_generic(name)
+        name = _small_generic(name)
     small = fact.name.startswith("snomed:") and _CAPITAL.fullmatch(name)
     return name[0].lower() + name[1:] if small else name
 
