@@ -125,6 +125,8 @@ def money(
     chinese = locale.startswith("zh")
     if per:
         scale = 0
+    if scale == 3 and abs(exact) >= 10**6 and _places(exact, 6) <= _MOST_PLACES:
+        scale = 6  # a table in thousands; people speak of millions
     power = _scale_zh(exact, scale) if chinese else _scale_en(exact, scale)
     scaled = _plain(exact.scaleb(-power, _EXACT)) if power else exact
     if chinese:
