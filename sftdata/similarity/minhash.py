@@ -1,7 +1,8 @@
 """MinHash signatures, bit-identical to datasketch 2.0 (`scheme="affine32"`, seed 1).
 
-A row wraps as `datasketch.MinHash(hashvalues=row, scheme="affine32", seed=1)`, so its LSH, its
-storage and its estimators can be used on our signatures, and it is the oracle of our tests.
+The permutations are datasketch's, and a row wraps as its `MinHash` (`as_datasketch`), so its LSH,
+its storage and its estimators can be used on our signatures; it is the oracle of our tests too.
+What is done here is the work on whole batches, without a Python object per shingle.
 """
 
 from __future__ import annotations
@@ -9,26 +10,42 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from datasketch import MinHash
 from numpy.typing import NDArray
 
 from sftdata.similarity.shingles import Shingles
 
-__all__ = ["EMPTY", "estimate", "signatures"]
+__all__ = ["EMPTY", "as_datasketch", "estimate", "signatures"]
 
 EMPTY = np.uint32(0xFFFFFFFF)
 """The value in every column of a text without shingles."""
 SEED = 1
+SCHEME = "affine32"
 BLOCK = 1 << 16
 """Shingles at a time: three arrays of this size stay in the processor's second cache."""
 
 
 @cache
 def _permutations(count: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return datasketch's own multipliers and increments: `h -> a * h + b (mod 2^32)`, `a` odd."""
-    generator = np.random.RandomState(SEED)
-    a = generator.randint(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    b = generator.randint(0, 1 << 32, count, dtype=np.uint32)
-    return a, b
+    """Return datasketch's multipliers and increments: `h -> a * h + b (mod 2^32)`, `a` odd.
+
+    Asked of the library itself, so that a change there cannot part the two.
+    """
+    a, b = MinHash(num_perm=count, seed=SEED, scheme=SCHEME).permutations
+    return np.asarray(a, dtype=np.uint32), np.asarray(b, dtype=np.uint32)
+
+
+def as_datasketch(row: NDArray[np.uint32]) -> MinHash:
+    """Wrap a signature as datasketch's `MinHash`, for its LSH indexes, unions and storage.
+
+    >>> import pyarrow as pa
+    >>> from sftdata.similarity.shingles import shingle
+    >>> texts = pa.array(["net sales rose by five percent", "net sales rose by five percent"])
+    >>> one, two = (as_datasketch(row) for row in signatures(shingle(texts)))
+    >>> one.jaccard(two)
+    1.0
+    """
+    return MinHash(hashvalues=row, seed=SEED, scheme=SCHEME)
 
 
 def _mix(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
