@@ -59,7 +59,8 @@ def test_without_colours_marks_stand_around_exactly_the_trained_text():
     assert "evidence · finance/single_fact v1 · train · en · ~" in text
 
 
-def test_with_colours_the_marks_are_colours():
+def test_with_colours_the_marks_are_colours(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
     text, _ = shown([sample()], colour=True)
     assert "⟦" not in text
     assert re.search(r"\x1b\[1;32m94,036<\|im_end\|>\x1b\[0m", text)

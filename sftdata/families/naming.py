@@ -154,6 +154,30 @@ def filing_words(doc: Document, locale: str) -> str:
 
 _NUMBERING = re.compile(r"^(?:(?:item|note)\s+\d{1,2}[a-c]?|\d{1,2})\s*[.:–—-]*\s*", re.IGNORECASE)
 _ASIDE = re.compile(r"\s*\((?:unaudited|continued)\)", re.IGNORECASE)
+_ACRONYMS = frozenset(
+    [
+        "heent",
+        "hpi",
+        "pmh",
+        "psh",
+        "ros",
+        "ekg",
+        "ecg",
+        "mri",
+        "ct",
+        "cbc",
+        "icu",
+        "nicu",
+        "ii",
+        "iii",
+        "iv",
+        "sec",
+        "ebitda",
+        "us",
+        "u.s.",
+        "uk",
+    ]
+)
 _SMALL = frozenset({"and", "of", "the", "in", "for", "to", "with", "on", "by"})
 
 
@@ -168,7 +192,10 @@ def bare_title(text: str) -> str:
     if not shouted.isupper():
         return bare
     words = shouted.lower().split()
-    quiet = " ".join(w if w in _SMALL and i else w.capitalize() for i, w in enumerate(words))
+    quiet = " ".join(
+        w.upper() if w in _ACRONYMS else w if w in _SMALL and i else w.capitalize()
+        for i, w in enumerate(words)
+    )
     return quiet.replace("(loss)", "(Loss)")
 
 
