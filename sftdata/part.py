@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -39,24 +40,24 @@ class Stage(Part):
 
     output: ClassVar[pa.Schema]
 
+    @abstractmethod
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return the stage's rows for this batch, with the schema `output`."""
-        raise NotImplementedError  # pragma: no cover
 
 
 class Decision(Part):
     """A step that must see every row: *keys* (map), then *decide* (one small table)."""
 
+    @abstractmethod
     def keys(self, batch: pa.Table) -> pa.Table:
         """Return `id` and the few small columns that the decision needs of each row."""
-        raise NotImplementedError  # pragma: no cover
 
+    @abstractmethod
     def decide(self, keys: pa.Table) -> pa.Table:
         """Return one verdict per id: `VERDICTS` columns first, then whatever else is worth keeping.
 
         The result is sorted by `id` and does not depend on the order of `keys`.
         """
-        raise NotImplementedError  # pragma: no cover
 
 
 class Reader(Part):
@@ -66,20 +67,20 @@ class Reader(Part):
     suffixes: ClassVar[tuple[str, ...]]
 
     @classmethod
+    @abstractmethod
     def sniff(cls, path: Path, head: bytes) -> float:
         """Return how sure this reader is (0 to 1) that it can read a file that begins with `head`.
 
         `head` is the first 64 KiB.
         """
-        raise NotImplementedError  # pragma: no cover
 
+    @abstractmethod
     def read(self, path: Path) -> Iterator[Document | Reject]:
         """Yield the file's documents, and a `Reject` for each record that cannot be used.
 
         Raises:
             SourceError: the file as a whole cannot be read.
         """
-        raise NotImplementedError  # pragma: no cover
 
 
 class Data(Protocol):

@@ -88,6 +88,22 @@ class Odd(Decision):
             {"id": pa.array(ids, pa.string())}, schema=pa.schema([VERDICTS.field("id")])
         )
 
+    def decide(self, keys):
+        kept = [
+            {"id": i, "verdict": "keep", "reason": "", "because_of": ""}
+            for i in keys["id"].to_pylist()
+        ]
+        return pa.Table.from_pylist(kept, schema=VERDICTS)
+
+
+def test_a_part_that_lacks_a_method_of_its_protocol_cannot_be_made():
+    class Half(Decision):
+        def keys(self, batch):
+            return batch
+
+    with pytest.raises(TypeError, match="decide"):
+        Half()
+
 
 def table(rows):
     data = [{"n": i, "word": None if i < 4 else f"word {i} 词"} for i in range(rows)]
