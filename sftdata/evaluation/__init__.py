@@ -1,0 +1,1 @@
+"""How good the answers are: metrics with intervals over groups, judge, human review, monitoring."""
