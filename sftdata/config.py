@@ -33,7 +33,10 @@ __all__ = [
     "EngineConfig",
     "FamiliesConfig",
     "Files",
+    "explain",
     "load_config",
+    "override",
+    "read_settings",
 ]
 
 
@@ -221,19 +224,24 @@ def load_config(
     elif isinstance(source, Mapping):
         base, data = Path(), dict(source)
     else:
-        base, data = Path(source).resolve().parent, _read(Path(source))
-    for override in overrides:
-        _override(data, override)
+        base, data = Path(source).resolve().parent, read_settings(Path(source))
+    for change in overrides:
+        override(data, change)
     _spread_seed(data)
     try:
         config = BuildConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+        raise ConfigError(explain(error, BuildConfig)) from None
     config._base = base
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping of settings.
+
+    Raises:
+        ConfigError: there is no such file, or it is not one; names the line.
+    """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -251,10 +259,17 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _override(data: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
+def override(data: dict[str, Any], change: str) -> None:
+    """Apply one `dotted.key=value`, the value as YAML, to a mapping of settings.
+
+    >>> data = {"seed": 1}
+    >>> override(data, "dedupe.threshold=0.7")
+    >>> data
+    {'seed': 1, 'dedupe': {'threshold': 0.7}}
+    """
+    key, equals, value = change.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {override!r}: write it as key=value, e.g. dedupe.threshold=0.7")
+        raise ConfigError(f"--set {change!r}: write it as key=value, e.g. dedupe.threshold=0.7")
     *path, last = key.strip().split(".")
     place = data
     for part in path:
@@ -276,12 +291,13 @@ def _spread_seed(data: dict[str, Any]) -> None:
                 data[part].setdefault("seed", data["seed"])
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in one line what is wrong with settings of `model`: key path, fault, suggestion."""
     first = error.errors()[0]
     path = ".".join(str(p) for p in first["loc"] if not str(p).startswith("function-"))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = _fields_at(BuildConfig, [str(p) for p in first["loc"][:-1]])
+        known = _fields_at(model, [str(p) for p in first["loc"][:-1]])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}"
         return f"{path}: there is no such setting.{hint}{more}"
