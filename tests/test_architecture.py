@@ -63,7 +63,7 @@ CHAINS = {
     "grounding": ("asked quotes numbers", "derivation", "absence", "*"),
     "stages": ("apply files read unpack generate render verify decisions checks engines",),
     "stages/decisions": (
-        "split_search split_time split_ood split_frozen",
+        "split_search split_time split_ood split_frozen survivors skeletons likeness",
         "split_rows folds",
         "balance checked dedupe link purge split",
     ),

@@ -18,67 +18,63 @@ A **task** is question and answer, without the context, because two questions on
   "Any known allergies?" with the same answer in two patients' charts is two samples.
 
 Template siblings may be capped (`max_per_template`): the skeleton of a text is what is left when
-words with digits and month names are blank. Names are not blanked: we do not guess them.
+words with digits and month names are blank, and on request (`mask`) the names of whom it is about.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sftdata.errors import ContractError
 from sftdata.part import VERDICTS, Decision
-from sftdata.similarity.boilerplate import take
 from sftdata.similarity.clusters import components
-from sftdata.similarity.lsh import Pairs, jaccard, near_pairs
 from sftdata.similarity.minhash import signatures
 from sftdata.similarity.shingles import Shingles, read, shingle
-from sftdata.similarity.tasks import context_text, evidence_groups, subjects, task_text
+from sftdata.similarity.tasks import context_text, subjects, task_text
+from sftdata.stages.decisions.likeness import (
+    ALONE,
+    KEYS,
+    Likeness,
+    Rows,
+    column_of,
+    groups_of,
+    hashed,
+    likeness,
+)
+from sftdata.stages.decisions.skeletons import Mask, guessed_names, names_of, skeletons
+from sftdata.stages.decisions.survivors import Account, Survivor, preference, quality
+from sftdata.types import Document, from_table
 
-__all__ = ["DEDUPE_VERDICTS", "Dedupe"]
+__all__ = ["DEDUPE_VERDICTS", "NAMES", "Dedupe", "Likeness", "Mask", "Rows", "Survivor"]
 
 I64 = NDArray[np.int64]
-U64 = NDArray[np.uint64]
 
 DEDUPE_VERDICTS: pa.Schema = VERDICTS.append(pa.field("similarity", pa.float64()))
 """`similarity` is the exact Jaccard similarity with `because_of`; null for what is kept."""
 
-KEYS: pa.Schema = pa.schema(
+NAMES: pa.Schema = pa.schema(
     [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("length", pa.int64(), nullable=False),
-        pa.field("published", pa.string(), nullable=False),
-        pa.field("digest", pa.uint64(), nullable=False),
-        pa.field("words", pa.int64(), nullable=False),
-        pa.field("shingles", pa.large_list(pa.uint32()), nullable=False),
-        pa.field("number_digest", pa.uint64(), nullable=False),
-        pa.field("numbers", pa.large_list(pa.uint32()), nullable=False),
-        pa.field("skeleton", pa.uint64(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("split", pa.string(), nullable=False),
-        pa.field("locale", pa.string(), nullable=False),
-        pa.field("twin_of", pa.string()),
-        pa.field("subjects", pa.large_list(pa.string()), nullable=False),
-        pa.field("context", pa.large_list(pa.uint32()), nullable=False),
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("names", pa.list_(pa.string()), nullable=False),
     ]
 )
-"""What `Dedupe.keys` returns, about 1.5 kB for a text of 350 words. The last six columns are
-empty but for tasks; `context` is the MinHash signature of the context."""
+"""What each document calls whom it is about: see `Dedupe.names`."""
 
 
 class Dedupe(Decision):
     """Decide which rows repeat another.
 
-    Duplicates form clusters (connected components of the pairs). One row of a cluster stays: of
-    documents and passages the longest, then the newest, then the one with the smallest id; of
-    tasks one that a refusal has as its twin, then the smallest id. The others are dropped because
+    Duplicates form clusters (connected components of the pairs). One row of a cluster stays: by
+    the rule `survivor`, then the longest, then the newest, then the one with the smallest id; of
+    tasks first of all one that a refusal has as its twin. The others are dropped because
     of it, with their own exact similarity to it. In a chain (a note copied forward from visit to
     visit) this may be below the threshold; with `linkage: direct` such a row stays.
 
@@ -105,27 +101,44 @@ class Dedupe(Decision):
     linkage: Literal["cluster", "direct"] = "cluster"
     """`cluster`: one row of a cluster stays; `direct`: a row leaves only if it is itself a
     duplicate of a row that stays."""
+    survivor: Survivor = "longest"
+    """Which of several duplicates stays: `longest`, `newest`, `best_quality` or `first` (the
+    smallest id). What the rule leaves open goes to the longest, the newest, the smallest id."""
+    evidence: float = Field(default=0.8, gt=0, le=1)
+    """Least similarity of two contexts that are the same evidence (tasks)."""
     max_per_template: int | None = Field(default=None, ge=1)
     """Most rows of one kind, split and skeleton that stay; none: no cap."""
+    mask: tuple[Mask, ...] = ("numbers", "dates")
+    """What a skeleton leaves blank."""
+    names: Path | None = Field(default=None, exclude=True)
+    """Parquet file (`NAMES`) with the names that are blank in samples and passages: those of the
+    documents that they are about. Documents have their own."""
+    names_digest: str = ""
 
     def keys(self, batch: pa.Table) -> pa.Table:
         """Return what `decide` needs of each row, with the schema `KEYS`.
 
         Args:
             batch: `DOCUMENTS` rows (grain document), a table with `id` and `text` (passage), or
-                `SAMPLES` rows (task).
+                `SAMPLES` rows (task). Passages may have `kind`, `split`, `twin_of` and `names`
+                too.
         """
         name = {"document": "document_id", "passage": "id", "task": "sample_id"}[self.grain]
-        columns = {"id": _column(batch, name)}
+        columns = {"id": column_of(batch, name)}
+        rows = batch.select([n for n in _TASK_COLUMNS if n in batch.column_names]).to_pylist()
         if self.grain == "task":
-            rows = batch.select([n for n in _TASK_COLUMNS if n in batch.column_names]).to_pylist()
             texts = pa.array([task_text(r) for r in rows], pa.string())
             columns |= self._task_columns(rows)
         else:
-            texts = _column(batch, "text")
+            texts = column_of(batch, "text")
+            columns |= _own_columns(batch)
         if "published" in batch.column_names:
-            columns["published"] = pc.fill_null(_column(batch, "published"), "")
-        reading = read(texts, words=self.words, skeletons=self.max_per_template is not None)
+            columns["published"] = pc.fill_null(column_of(batch, "published"), "")
+        reading = read(texts, words=self.words, skeletons=False)
+        if self.max_per_template is not None:
+            columns["skeleton"] = pa.array(self._skeletons(batch, texts, rows))
+        if self.survivor == "best_quality":
+            columns["quality"] = _qualities(batch, texts)
         columns |= {
             "length": pc.cast(pc.utf8_length(pc.fill_null(texts, "")), pa.int64()),
             "digest": pa.array(reading.shingles.digests),
@@ -133,7 +146,6 @@ class Dedupe(Decision):
             "shingles": _lists(reading.shingles),
             "number_digest": pa.array(reading.numbers.digests),
             "numbers": _lists(reading.numbers),
-            "skeleton": pa.array(reading.skeletons),
         }
         return _keys_table(columns, len(batch))
 
@@ -148,211 +160,137 @@ class Dedupe(Decision):
             "context": pa.LargeListArray.from_arrays(offsets, pa.array(signed.ravel())),
         }
 
+    def _skeletons(
+        self, batch: pa.Table, texts: pa.Array, rows: list[dict[str, Any]]
+    ) -> NDArray[np.uint64]:
+        names: list[list[str]] = []
+        if "names" not in self.mask:
+            pass
+        elif "names" in batch.column_names:
+            names = [row or [] for row in batch["names"].to_pylist()]
+        elif self.grain == "document":
+            names = [names_of(doc) for doc in from_table(batch, Document)]
+        elif self.names is not None:
+            known = _known_names(self.names)
+            about = [subjects(r) for r in rows] if self.grain == "task" else _owners(batch)
+            names = [sorted({n for d in found for n in known.get(d, ())}) for found in about]
+        else:
+            names = [guessed_names(text or "") for text in texts.to_pylist()]
+        return skeletons(texts, self.mask, names)
+
     def decide(self, keys: pa.Table) -> pa.Table:
         """Return one verdict per id, sorted by id, with the schema `DEDUPE_VERDICTS`.
 
         Raises:
             ContractError: an id stands twice.
         """
-        rows = _Rows(_by_id(keys), self.grain == "task", self.threshold)
-        twins = rows.twins
-        self._settle(rows, np.flatnonzero(twins == _ALONE))
-        paired = np.flatnonzero(twins != _ALONE)
-        for row in paired[(twins[paired] >= 0)].tolist():
-            if rows.reason[twins[row]]:
-                rows.drop(row, "twin_dropped", int(twins[row]))
-        self._settle(rows, paired[rows.reason[paired] == ""])
-        return rows.verdicts()
+        rows = self.rows(keys)
+        return self.settle(rows, self.likeness(rows, self.threshold))
 
-    def _settle(self, rows: _Rows, chosen: I64) -> None:
+    def rows(self, keys: pa.Table) -> Rows:
+        """Return the keys as `likeness` and `settle` want them.
+
+        Raises:
+            ContractError: an id stands twice.
+        """
+        return Rows(keys, tasks=self.grain == "task", evidence=self.evidence)
+
+    def likeness(self, rows: Rows, floor: float) -> Likeness:
+        """Return the pairs that are alike from `floor` on: enough for every threshold above it."""
+        return likeness(rows, floor, self.permutations)
+
+    def settle(self, rows: Rows, pairs: Likeness) -> pa.Table:
+        """Return the verdicts at `threshold`, from pairs that were sought at it or lower down."""
+        account = Account(preference(rows.keys, self.survivor, rows.wanted), rows.classes)
+        edges = pairs.at(self.threshold)
+        self._settle(rows, edges, account, np.flatnonzero(rows.twins == ALONE))
+        paired = np.flatnonzero(rows.twins != ALONE)
+        for row in paired[rows.twins[paired] >= 0].tolist():
+            if account.reason[rows.twins[row]]:
+                account.drop(row, "twin_dropped", int(rows.twins[row]))
+        self._settle(rows, edges, account, account.left(paired))
+        return _verdicts(rows, account)
+
+    def _settle(self, rows: Rows, pairs: I64, account: Account, chosen: I64) -> None:
         """Drop repeats, then what exceeds the cap, among the chosen rows."""
         if not len(chosen):
             return
-        pairs = near_pairs(
-            rows.part(chosen),
-            threshold=self.threshold,
-            within=rows.places[chosen],
-            permutations=self.permutations,
-        )
-        edges = pairs.array()[rows.alike_in_numbers(chosen, pairs)]
-        for members in _groups(components(len(chosen), edges)):
-            if len(members) > 1 and self.linkage == "cluster":
-                rows.keep_best(chosen[members])
+        edges = rows.edges(pairs, chosen)
         if self.linkage == "direct":
-            rows.keep_independent(chosen[edges])
+            account.keep_independent(edges, "near_duplicate")
+        else:
+            for members in groups_of(components(len(rows.ids), edges)):
+                if len(members) > 1:
+                    account.keep_best(members, "near_duplicate")
         if self.max_per_template is not None:
-            left = chosen[rows.reason[chosen] == ""]
-            for members in _groups(rows.templates(left)):
-                rows.cap(left[members], self.max_per_template)
+            left = account.left(chosen)
+            for members in groups_of(rows.templates(left)):
+                self._cap(rows, account, left[members], self.max_per_template)
+
+    def _cap(self, rows: Rows, account: Account, members: I64, limit: int) -> None:
+        """Drop what exceeds the limit; which rows stay is decided by a hash of their ids."""
+        if len(members) <= limit:
+            return
+        wanted = rows.wanted
+        order = sorted(members.tolist(), key=lambda r: (not wanted[r], hashed(rows.ids[r])))
+        for row in order[limit:]:
+            account.drop(row, "template_cap", order[0])
 
 
-_ALONE, _ABSENT = -1, -2
 _TASK_COLUMNS = (
     *("question", "answer", "completion", "prompt", "document_ids", "evidence"),
     *("kind", "split", "locale", "twin_of"),
 )
+_OWN_COLUMNS = ("kind", "split", "locale", "twin_of")
 
 
-class _Rows:
-    """The keys of all rows as arrays, in the order of their ids, and the verdicts so far."""
-
-    def __init__(self, keys: pa.Table, tasks: bool, threshold: float) -> None:
-        self.ids: list[str] = keys["id"].to_pylist()
-        if len(set(self.ids)) < len(self.ids):
-            raise ContractError("dedupe: an id stands twice among the rows")
-        self.keys = keys.drop_columns(["shingles", "numbers"])
-        self.tasks = tasks
-        self.threshold = threshold
-        self.shingles = _shingles(keys, "shingles", "digest")
-        self.numbers = _shingles(keys, "numbers", "number_digest")
-        self.places = self._places()
-        self.twins = self._twins()
-        self.rank = self._rank()
-        self.reason = np.full(len(self.ids), "", dtype=object)
-        self.because = np.full(len(self.ids), "", dtype=object)
-        self.pairs: list[tuple[int, int]] = []
-
-    def part(self, rows: I64) -> Shingles:
-        """Return the shingles of some rows; of all rows without a copy."""
-        return self.shingles if len(rows) == len(self.ids) else take(self.shingles, rows)
-
-    def _places(self) -> U64:
-        """Return a number per row; only rows of one number can be duplicates."""
-        if not self.tasks or not self.ids:
-            return np.zeros(len(self.ids), dtype=np.uint64)
-        count = len(self.ids)
-        signed = _column(self.keys, "context").flatten().to_numpy().reshape(count, -1)
-        documents = self.keys["subjects"].to_pylist()
-        evidence = evidence_groups(signed, documents, self.threshold)
-        names = zip(
-            self.keys["kind"].to_pylist(),
-            self.keys["split"].to_pylist(),
-            evidence.tolist(),
-            self.numbers.digests.tolist(),
-            strict=True,
-        )
-        return np.array([_hash(*n) for n in names], dtype=np.uint64)
-
-    def _twins(self) -> I64:
-        """Return the row of each row's twin; -1: it has none, -2: the twin is not here."""
-        index = {name: i for i, name in enumerate(self.ids)}
-        twins = self.keys["twin_of"].to_pylist()
-        found = [_ALONE if not t else index.get(t, _ABSENT) for t in twins]
-        return np.array(found, dtype=np.int64)
-
-    def _rank(self) -> I64:
-        """Return the place of each row in the order of preference; the smallest stays."""
-        count = len(self.ids)
-        by_id = np.arange(count)
-        if self.tasks:
-            wanted = np.zeros(count, dtype=np.int64)
-            wanted[self.twins[self.twins >= 0]] = 1
-            order = np.lexsort((by_id, -wanted))
-        else:
-            _, age = np.unique(self.keys["published"].to_numpy(), return_inverse=True)
-            order = np.lexsort((by_id, -age, -self.keys["length"].to_numpy()))
-        rank = np.empty(count, dtype=np.int64)
-        rank[order] = np.arange(count)
-        return rank
-
-    def alike_in_numbers(self, rows: I64, pairs: Pairs) -> NDArray[np.bool_]:
-        """Return which pairs also have the same numbers, up to the threshold."""
-        if not len(pairs):
-            return np.empty(0, dtype=np.bool_)
-        left, right = rows[pairs.left], rows[pairs.right]
-        same = self.numbers.digests[left] == self.numbers.digests[right]
-        share = jaccard(self.numbers, np.column_stack([left, right]))
-        return np.asarray(same | (share >= self.threshold))
-
-    def templates(self, rows: I64) -> I64:
-        """Return a number per row: equal for rows of one kind, split and skeleton."""
-        columns = [self.keys[n].to_pylist() for n in ("kind", "split", "skeleton")]
-        seen: dict[tuple[Any, ...], int] = {}
-        names = [tuple(c[r] for c in columns) for r in rows.tolist()]
-        names = [n if n[-1] else (*n, i) for i, n in enumerate(names)]
-        return np.array([seen.setdefault(n, len(seen)) for n in names], dtype=np.int64)
-
-    def keep_best(self, members: I64) -> None:
-        """Drop all members of a cluster but the best."""
-        best = int(members[np.argmin(self.rank[members])])
-        for row in members.tolist():
-            if row != best:
-                same = self.shingles.digests[row] == self.shingles.digests[best]
-                self.drop(row, "exact_duplicate" if same else "near_duplicate", best)
-
-    def keep_independent(self, edges: I64) -> None:
-        """Go through the rows from the best on; each one that is left drops its own duplicates."""
-        twin_words: dict[int, set[int]] = defaultdict(set)
-        near: dict[int, set[int]] = defaultdict(set)
-        digests = self.shingles.digests
-        for left, right in edges.tolist():
-            a, b = int(digests[left]), int(digests[right])
-            twin_words[a].add(left)
-            twin_words[b].add(right)
-            near[a].add(b)
-            near[b].add(a)
-        rows = np.unique(edges)
-        for row in rows[np.argsort(self.rank[rows])].tolist():
-            if not self.reason[row]:
-                self._drop_repeats_of(row, twin_words, near)
-
-    def _drop_repeats_of(
-        self, best: int, alike: dict[int, set[int]], near: dict[int, set[int]]
-    ) -> None:
-        own = int(self.shingles.digests[best])
-        for digest in sorted({own, *near[own]}):
-            for row in sorted(alike[digest]):
-                if row != best and not self.reason[row] and self.places[row] == self.places[best]:
-                    self.drop(row, "exact_duplicate" if digest == own else "near_duplicate", best)
-
-    def cap(self, members: I64, limit: int) -> None:
-        """Drop what exceeds the limit; which rows stay is decided by a hash of their ids."""
-        if len(members) <= limit:
-            return
-        wanted = set(self.twins[self.twins >= 0].tolist())
-        order = sorted(members.tolist(), key=lambda r: (r not in wanted, _hash(self.ids[r])))
-        for row in order[limit:]:
-            self.drop(row, "template_cap", order[0])
-
-    def drop(self, row: int, reason: str, because: int) -> None:
-        """Note that a row leaves because of another."""
-        self.reason[row] = reason
-        self.because[row] = self.ids[because]
-        self.pairs.append((row, because))
-
-    def verdicts(self) -> pa.Table:
-        """Return the table of verdicts."""
-        similarity = np.full(len(self.ids), np.nan)
-        if self.pairs:
-            pairs = np.array(self.pairs, dtype=np.int64)
-            same = self.shingles.digests[pairs[:, 0]] == self.shingles.digests[pairs[:, 1]]
-            similarity[pairs[:, 0]] = np.where(same, 1.0, jaccard(self.shingles, pairs))
-        return pa.table(
-            {
-                "id": self.ids,
-                "verdict": np.where(self.reason == "", "keep", "drop"),
-                "reason": pa.array(self.reason, pa.string()),
-                "because_of": pa.array(self.because, pa.string()),
-                "similarity": pa.array(similarity, from_pandas=True),
-            },
-            schema=DEDUPE_VERDICTS,
-        )
+def _verdicts(rows: Rows, account: Account) -> pa.Table:
+    similarity = np.full(len(rows.ids), np.nan)
+    gone = np.flatnonzero(account.because >= 0)
+    similarity[gone] = rows.similarity(gone, account.because[gone])
+    ids = [*rows.ids, ""]
+    return pa.table(
+        {
+            "id": rows.ids,
+            "verdict": np.where(account.reason == "", "keep", "drop"),
+            "reason": pa.array(account.reason, pa.string()),
+            "because_of": pa.array([ids[row] for row in account.because.tolist()], pa.string()),
+            "similarity": pa.array(similarity, from_pandas=True),
+        },
+        schema=DEDUPE_VERDICTS,
+    )
 
 
-def _hash(*parts: object) -> int:
-    text = "\x1f".join(map(str, parts))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+def _own_columns(batch: pa.Table) -> dict[str, pa.Array]:
+    """Return what documents and passages lack, and rows of any dataset may have."""
+    if "id" not in batch.column_names:
+        return {}
+    found = {n: column_of(batch, n) for n in _OWN_COLUMNS if n in batch.column_names}
+    return {n: pc.fill_null(c, "") if n != "twin_of" else c for n, c in found.items()}
 
 
-def _groups(labels: I64) -> list[I64]:
-    """Return the positions of each label, in the order of the labels."""
-    order = np.argsort(labels, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(labels) else []
+def _owners(batch: pa.Table) -> list[list[str]]:
+    """Return the document of each passage, from its id `document:start:end`."""
+    return [[name.rsplit(":", 2)[0]] for name in batch["id"].to_pylist()]
 
 
-def _column(batch: pa.Table, name: str) -> pa.Array:
-    column = batch.column(name)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+@lru_cache(maxsize=2)
+def _known_names(path: Path) -> dict[str, list[str]]:
+    table = pq.read_table(path)
+    pairs = zip(table["document_id"].to_pylist(), table["names"].to_pylist(), strict=True)
+    return dict(pairs)
+
+
+def _qualities(batch: pa.Table, texts: pa.Array) -> pa.Array:
+    """Return the quality of each row, with its checks and evidence where it has them."""
+    empty: list[Any] = [[]] * len(batch)
+    checks, evidence = (
+        batch[name].to_pylist() if name in batch.column_names else empty
+        for name in ("checks", "evidence")
+    )
+    rows = zip(texts.to_pylist(), checks, evidence, strict=True)
+    found = [quality(text or "", made or (), len(quoted or ())) for text, made, quoted in rows]
+    return pa.array(found, pa.float64())
 
 
 def _lists(shingles: Shingles) -> pa.Array:
@@ -361,32 +299,11 @@ def _lists(shingles: Shingles) -> pa.Array:
 
 def _keys_table(columns: dict[str, Any], rows: int) -> pa.Table:
     """Put the columns together; those that this grain does not have are empty."""
-    empty = {pa.string(): "", pa.uint64(): 0, pa.int64(): 0}
+    empty = {pa.string(): "", pa.uint64(): 0, pa.int64(): 0, pa.float64(): 0.0}
     arrays = [
-        columns[f.name]
+        columns[f.name].cast(f.type)
         if f.name in columns
         else pa.array([None if f.nullable else empty.get(f.type, [])] * rows, f.type)
         for f in KEYS
     ]
     return pa.table(arrays, schema=KEYS)
-
-
-def _by_id(keys: pa.Table) -> pa.Table:
-    """Sort by id; without a copy where the rows are sorted already."""
-    order = pc.sort_indices(keys["id"]).to_numpy()
-    return keys if (order[1:] > order[:-1]).all() else keys.take(order)
-
-
-def _shingles(keys: pa.Table, name: str, digest: str) -> Shingles:
-    """Take shingles out of the table again, a chunk at a time: they are most of its memory."""
-    chunks = keys.column(name).chunks
-    sizes = np.concatenate([[0], *(np.diff(c.offsets.to_numpy()) for c in chunks)])
-    offsets = np.cumsum(sizes, dtype=np.int64)
-    hashes = np.empty(int(offsets[-1]), dtype=np.uint32)
-    end = 0
-    for chunk in chunks:
-        values = chunk.flatten().to_numpy()
-        hashes[end : end + len(values)] = values
-        end += len(values)
-    words = _column(keys, "words").to_numpy()
-    return Shingles(offsets, hashes, _column(keys, digest).to_numpy(), words)
