@@ -29,6 +29,7 @@ class Prediction:
         latency_s: seconds for this answer (of its batch, divided by the rows); None if unknown.
         cost: in the currency of the price given; None where no price was given.
         confidence: how sure the model is that the question is answerable, 0 to 1, where known.
+        mean_logprob: mean natural log probability of the output's tokens, where known.
     """
 
     sample_id: str
@@ -41,6 +42,7 @@ class Prediction:
     latency_s: float | None = None
     cost: float | None = None
     confidence: float | None = None
+    mean_logprob: float | None = None
 
 
 _FIELDS = {f.name: f for f in dataclasses.fields(Prediction)}

@@ -11,7 +11,7 @@ from sftdata.predictions import Prediction, prediction_schema, read_predictions,
 
 FULL = Prediction(
     sample_id="a", output="净利润 12\u2028x", model="m", finish_reason="stop", error="",
-    prompt_tokens=3, completion_tokens=2, latency_s=0.5, cost=0.01, confidence=0.9,
+    prompt_tokens=3, completion_tokens=2, latency_s=0.5, cost=0.01, confidence=0.9, mean_logprob=-0.1,
 )  # fmt: skip
 
 
