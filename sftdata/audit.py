@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from sftdata.audit_baseline import against_baseline, read_baseline
+from sftdata.audit_groups import read_aliases
 from sftdata.audit_sources import digest_files, load
 from sftdata.dataset import AuditData
 from sftdata.errors import ConfigError
@@ -32,7 +33,7 @@ LISTED_GROUPS = 60
 def audit(
     dataset: Any = None,
     *,
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
     text: str | Sequence[str] | None = None,
     splits: Mapping[str, str | Path] | None = None,
     checks: Sequence[str] | None = None,
@@ -42,26 +43,27 @@ def audit(
     fail_on: Literal["error", "warning"] = "error",
     excerpts: bool = True,
     seed: int = 0,
+    aliases: Mapping[str, Sequence[str]] | str | Path | None = None,
 ) -> AuditReport:
     """Audit a dataset and return the report; what was judged is not changed.
 
     Args:
         dataset: a build of sftdata, a file or folder (Parquet, JSONL, JSON, CSV, Arrow,
             `save_to_disk`), a `Dataset`, `DatasetDict`, Arrow table, pandas frame or list of
-            dicts. Shapes: prompt/completion, messages, conversations, instruction/output,
-            question/answer, text.
-        group: the column whose values may not stand in two splits (company, patient).
-        text: the column or columns to read, where the shape is none of the known ones; the last
-            of several is the completion.
+            dicts; prompt/completion, messages, conversations, instruction, question or text.
+        group: the column whose values may not stand in two splits (company, patient), or several:
+            each key is checked, and what they tie together.
+        text: the columns to read, where the shape is not known; the last is the completion.
         splits: name of a split → its file, where one file is one split.
         checks: names of the checks to make; None makes all.
         options: settings of single checks, such as `{"near_samples": {"threshold": 0.7}}`.
-        against: name of an evaluation set → its file, folder or table: samples that hold its items
-            are found. The same as `options={"contamination": {"against": {…}}}`.
+        against: name of an evaluation set → its file, folder or table, to be looked for.
         baseline: an earlier report (or its JSON file): what is worse than there is an error.
         fail_on: from which severity on `report.exit_code` is 1.
         excerpts: False leaves every excerpt of a sample out of the report.
         seed: of the random splits that the leakage index is compared with.
+        aliases: group values that are one, `{"Alphabet": ["Google Inc", "Alphabet Inc"]}`, or a
+            YAML or JSON file of this.
 
     Raises:
         ConfigError: a path, column or check that does not exist; the message lists what does.
@@ -75,20 +77,34 @@ def audit(
     """
     if dataset is None and not splits:
         raise ConfigError("dataset: nothing to audit; give a path, a table or splits={…}")
-    columns = [text] if isinstance(text, str) else text
     old = read_baseline(baseline) if isinstance(baseline, str | Path) else baseline
     sets = {**(options or {}).get("contamination", {}).get("against", {}), **(against or {})}
-    data = load(dataset, group=group, text=columns, splits=splits, excerpts=excerpts, against=sets)
-    settings = {"group": group, "text": list(columns or ()) or None, "seed": seed}
+    names = read_aliases(aliases)
+    where: dict[str, Any] = {"group": group, "text": text, "splits": splits, "aliases": names}
     return audit_data(
-        data,
+        load(dataset, **where, excerpts=excerpts, against=sets),
         checks=checks,
         options=options,
         baseline=old,
         fail_on=fail_on,
         seed=seed,
-        settings=settings,
+        settings=_settings(group, text, names, seed),
     )
+
+
+def _settings(
+    group: str | Sequence[str] | None,
+    text: str | Sequence[str] | None,
+    aliases: Mapping[str, Sequence[str]],
+    seed: int,
+) -> dict[str, Any]:
+    """Return what was asked for, as the report holds it."""
+    return {
+        "group": list(group) if group and not isinstance(group, str) else group,
+        "text": ([text] if isinstance(text, str) else list(text)) if text else None,
+        "aliases": {name: list(values) for name, values in aliases.items()} or None,
+        "seed": seed,
+    }
 
 
 def audit_data(

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sftdata.audit import audit, audit_data
+from sftdata.audit_groups import read_aliases
 from sftdata.audit_sources import load, rows_of
 from sftdata.dataset import AuditData
 from sftdata.errors import ConfigError
@@ -28,6 +29,9 @@ __all__ = ["Repair", "repair"]
 How = Literal["purge", "merge", "drop"]
 ROUNDS = 8
 """Audits at most: taking a row away can uncover the next copy, as a rule once."""
+
+GONE = "(removed)"
+"""What stands in place of a split for a row that was taken out."""
 
 _KEYED = {"group_overlap": "group", "document_overlap": "document_ids", "shared_facts": "facts"}
 """Checks whose findings name only the first rows of a large side, and the column to find all."""
@@ -84,11 +88,14 @@ def repair(
     out: str | Path,
     how: How = "purge",
     *,
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
     text: str | Sequence[str] | None = None,
     splits: Mapping[str, str | Path] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     against: Mapping[str, Any] | None = None,
+    aliases: Mapping[str, Sequence[str]] | str | Path | None = None,
+    excerpts: bool = True,
+    fail_on: Literal["error", "warning"] = "error",
 ) -> Repair:
     """Write a repaired copy of a dataset to `out`, and audit it.
 
@@ -110,16 +117,16 @@ def repair(
     target = Path(out)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"fix: {target} exists already; give a new folder")
-    columns = [text] if isinstance(text, str) else text
-    data = load(dataset, group=group, text=columns, splits=splits, against=against)
-    before = audit_data(data, options=options)
+    where: dict[str, Any] = {"group": group, "text": text, "against": against}
+    where |= {"aliases": read_aliases(aliases), "excerpts": excerpts}
+    data = load(dataset, splits=splits, **where)
+    before = audit_data(data, options=options, fail_on=fail_on)
     state, changes = _settled(data, before, how, options)
-    raw = rows_of(dataset, splits)
-    _write(raw, state, data, target, dataset)
+    _write(rows_of(dataset, splits), state, data, target, dataset)
     table = _table(data, changes)
     (target / "lineage").mkdir(exist_ok=True)
     pq.write_table(table, target / "lineage" / "repair.parquet")
-    after = audit(target, group=group, text=text, options=options, against=against)
+    after = audit(target, options=options, fail_on=fail_on, **where)
     (target / "audit").mkdir()
     (target / "audit" / "report.json").write_text(after.to_json(), encoding="utf-8", newline="\n")
     done = Repair(target, how, before, after, table)
@@ -133,7 +140,7 @@ def _settled(
     how: How,
     options: Mapping[str, Mapping[str, Any]] | None,
 ) -> tuple[NDArray[np.object_], list[Change]]:
-    """Return each row's split after the repair (empty: removed), and all changes."""
+    """Return each row's split after the repair, `GONE` where it has none, and all changes."""
     state = data.split_of.copy()
     changes: list[Change] = []
     now, rows = data, np.arange(data.rows)
@@ -143,9 +150,9 @@ def _settled(
             break
         for change in found:
             row = int(rows[change.row])
-            state[row] = change.action.partition(" to ")[2]
+            state[row] = change.action.partition(" to ")[2] or GONE
             changes.append(Change(row, change.action, change.reason, change.because_of))
-        rows = np.flatnonzero(state != "")
+        rows = np.flatnonzero(state != GONE)
         if not len(rows):
             break
         now = _with(data, rows, state)
@@ -156,14 +163,16 @@ def _settled(
 def _with(data: AuditData, rows: NDArray[np.int64], state: NDArray[np.object_]) -> AuditData:
     """Return the data as it is after the changes so far."""
     table = data.table.take(pa.array(rows))
-    place = table.column_names.index("split")
-    table = table.set_column(place, "split", pa.array(state[rows].tolist(), pa.string()))
+    if "split" in table.column_names:
+        place = table.column_names.index("split")
+        table = table.set_column(place, "split", pa.array(state[rows].tolist(), pa.string()))
     return AuditData(
         table=table,
         documents=data.documents,
         name=data.name,
         absent=data.absent,
         against=data.against,
+        timed=data.timed,
         excerpts=False,
     )
 
@@ -225,7 +234,7 @@ def _divided_rows(data: AuditData, column: str) -> Iterator[int]:
 
 def _keys(data: AuditData, column: str) -> tuple[NDArray[np.int64], pa.Array]:
     if column == "group":
-        return np.arange(data.rows), data.array("group")
+        return data.group_keys()
     lists = data.array(column)
     rows = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
     keys = pc.list_flatten(lists)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sftdata.columns import LARGE, fingerprints, joined, whole
+from sftdata.excerpts import EXCERPT, cut_excerpt
 from sftdata.report import DataFile, Example
 
 __all__ = [
@@ -27,12 +28,6 @@ __all__ = [
     "joined",
     "whole",
 ]
-
-EXCERPT = 360
-"""Characters of a text that a report may show."""
-
-LARGE = 2**31 - 2**20
-"""Bytes of text from which Arrow needs 64-bit offsets."""
 
 T = TypeVar("T")
 
@@ -107,6 +102,8 @@ class AuditData:
     """Why a column is missing, where more can be said than that it is."""
     excerpts: bool = True
     """Whether findings may show short excerpts of samples."""
+    timed: bool = False
+    """The split is by time, so that groups stand on both sides by design."""
     against: Mapping[str, pa.Array] = field(default_factory=dict)
     """Named evaluation sets: the text of each of their items."""
     _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -188,6 +185,32 @@ class AuditData:
     def rows_of(self, split: str) -> NDArray[np.int64]:
         """Return the row numbers of a split."""
         return np.flatnonzero(self.split_of == split)
+
+    @cached_property
+    def group_columns(self) -> dict[str, str]:
+        """Return name → column of each key that may not stand in two splits.
+
+        One key is the column `group` itself. Of several each has a column `key:<name>`, and
+        `group` holds what they tie together.
+        """
+        several = {n[4:]: n for n in self.table.column_names if n.startswith("key:")}
+        return several or ({"": "group"} if "group" in self.table.column_names else {})
+
+    def group_keys(self) -> tuple[NDArray[np.int64], pa.Array]:
+        """Return rows and the keys that they carry: `Acme`, or `patient=7` where there are several.
+
+        Rows without a key have null.
+        """
+        rows, keys = [], []
+        for name, column in self.group_columns.items():
+            values = self.array(column).cast(pa.string())
+            rows.append(np.arange(self.rows, dtype=np.int64))
+            filled = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+            named = pc.binary_join_element_wise(pa.scalar(name), filled, pa.scalar("="))
+            keys.append(named if name else filled)
+        if not rows:
+            return np.empty(0, dtype=np.int64), pa.array([], pa.string())
+        return np.concatenate(rows), pa.concat_arrays(keys)
 
     @cached_property
     def group_codes(self) -> NDArray[np.int64]:
@@ -308,80 +331,9 @@ class AuditData:
         )
 
 
-def fingerprints(texts: pa.Array) -> NDArray[np.bytes_]:
-    """Return a 128-bit hash of each text: equal for texts that differ in case, width or space.
-
-    Empty texts have the empty hash.
-
-    >>> a, b, c = fingerprints(pa.array(["Net  sales", "ｎｅｔ sales ", " "])).tolist()
-    >>> a == b, c
-    (True, b'')
-    """
-    out = np.zeros(len(texts), dtype="S16")
-    for start in range(0, len(texts), 4096):
-        for i, value in enumerate(texts.slice(start, 4096).to_pylist(), start):
-            folded = _folded(value) if value else ""
-            if folded:
-                out[i] = hashlib.blake2b(folded.encode(), digest_size=16).digest()
-    return out
-
-
-def _folded(text: str) -> str:
-    """Fold case, width and white space: two texts that read alike become equal."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return " ".join(text.casefold().split())
-
-
-def joined(parts: Sequence[pa.Array], separator: str) -> pa.Array:
-    """Join columns row by row, null as nothing, with wide offsets: no text is too much.
-
-    >>> joined([pa.array(["a", None]), pa.array(["b", "c"])], " ").to_pylist()
-    ['a b', ' c']
-    """
-    wide = [pc.fill_null(part.cast(pa.large_string()), "") for part in parts]
-    return pc.binary_join_element_wise(*wide, pa.scalar(separator, pa.large_string()))
-
-
-def whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array, with wide offsets where its text is over two gigabytes.
-
-    >>> whole(pa.chunked_array([["a"], ["b"]])).to_pylist()
-    ['a', 'b']
-    """
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    if pa.types.is_string(column.type) and column.nbytes > LARGE:
-        column = column.cast(pa.large_string())
-    return pa.concat_arrays(column.chunks or [pa.array([], column.type)])
-
-
 def _split_rank(name: str) -> tuple[int, str]:
     lowered = name.lower()
     for rank, known in enumerate(_ORDER):
         if lowered.startswith(known):
             return rank, name
     return len(_ORDER), name
-
-
-def cut_excerpt(left: str, right: str, size: int = EXCERPT) -> tuple[str, str]:
-    """Cut two texts to `size` characters, beginning shortly before they first differ.
-
-    >>> cut_excerpt("same " * 100 + "old", "same " * 100 + "new", size=20)
-    ('… same same same old', '… same same same new')
-    """
-    limit = min(len(left), len(right))
-    start = next((i for i in range(limit) if left[i] != right[i]), limit)
-    longest = max(len(left), len(right))
-    start = 0 if start == longest or longest <= size else max(0, start - size * 3 // 4 - 2)
-    return _window(left, start, size), _window(right, start, size)
-
-
-def _window(text: str, start: int, size: int) -> str:
-    if start:
-        blank = text.find(" ", start, start + 12)
-        start = blank + 1 if blank >= 0 else start
-    piece = text[start : start + size]
-    before = "… " if start else ""
-    after = " …" if start + size < len(text) else ""
-    return f"{before}{piece}{after}"

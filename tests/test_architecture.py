@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sftdata"
 
 LAYERS = (
-    ("L0", "errors types report chance sentences numerals dates formatting"),
+    ("L0", "errors types report chance sentences numerals dates formatting columns excerpts"),
     ("L0", "text quantities"),
     ("L1", "part registry resources dataset"),
     ("L1", "shapes"),
@@ -26,12 +26,13 @@ LAYERS = (
     ("L2", "families readers"),
     ("L3", "stages"),
     ("L4", "config"),
+    ("L5", "audit_groups table_files"),
     (
         "L5",
         "output result audit_sources audit_baseline leakage reporting inspect scaffold prompting",
     ),
     ("L5", "audit run reading schemas validation family_check judged predictions"),
-    ("L5", "audit_fix trained_rows"),
+    ("L5", "audit_fix audit_bytes trained_rows template_match"),
     ("L5", "pipeline sketch"),
     ("L5", "exporting training"),
     ("L5", "prediction evaluation"),

@@ -156,7 +156,6 @@ def test_an_evaluation_set_in_train_is_found_and_named(
         (("--out", "fixed"), "add --fix purge, merge or drop"),
         (("--fix", "burn", "--out", "fixed"), "unknown 'burn'; there are purge, merge and drop"),
         (("--fix", "purge", "--out", "fixed", "--baseline", "x"), "does not take --baseline"),
-        (("--fix", "drop", "--out", "fixed", "--no-excerpts"), "does not take --no-excerpts"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(

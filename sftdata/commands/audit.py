@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
 import typer
 
 import sftdata
-from sftdata.commands.arguments import AsJson
+from sftdata.commands.arguments import AsJson, dump
 from sftdata.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,15 +41,29 @@ FailOn = Annotated[
 ]
 
 
+Group = Annotated[
+    list[str],
+    typer.Option(
+        "--group", metavar="COLUMN", help="Its values may not stand in two splits; repeatable."
+    ),
+]
+AliasFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="YAML or JSON of `name: [names that are one]`."),
+]
+Verify = Annotated[
+    Path | None,
+    typer.Option(metavar="REPORT", help="Only compare the bytes with those of a JSON report."),
+]
+
+
 @verbs.command()
 def audit(
     dataset: Annotated[
         Path | None,
         typer.Argument(help="A build, or any JSONL, Parquet, CSV, Arrow or saved dataset."),
     ] = None,
-    group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Its values may not stand in two splits.")
-    ] = None,
+    group: Group = [],  # noqa: B006
     text: Annotated[
         str | None,
         typer.Option(metavar="COLUMN[,COLUMN]", help="Columns to read; the last is the answer."),
@@ -62,10 +76,12 @@ def audit(
         Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")
     ] = None,
     against: Against = [],  # noqa: B006
+    aliases: AliasFile = None,
     baseline: Baseline = None,
     fail_on: FailOn = "error",
     fix: Fix = None,
     out: FixedOut = None,
+    verify: Verify = None,
     excerpts: Annotated[
         bool, typer.Option(help="Whether findings may show excerpts of samples.")
     ] = True,
@@ -74,24 +90,50 @@ def audit(
     """Audit a dataset for leakage, or repair it. Exit code 1: it found what blocks."""
     from sftdata.console import show_audit, write
 
+    parts = _splits(splits) if splits else None
+    if verify is not None:
+        _verified(verify, dataset, parts, as_json)
     given: dict[str, Any] = {
-        "group": group,
+        "group": _columns(group),
         "text": text.split(",") if text else None,
-        "splits": _splits(splits) if splits else None,
+        "splits": parts,
         "against": _sets(against),
+        "aliases": aliases,
+        "fail_on": fail_on,
+        "excerpts": excerpts,
     }
     if fix is not None or out is not None:
-        _fixable(fix, out, {"--baseline": baseline is not None, "--no-excerpts": not excerpts})
+        _fixable(fix, out, {"--baseline": baseline is not None})
         report = _repair(dataset, cast("Path", out), cast("How", fix), given, as_json)
-        report = report.model_copy(update={"fail_on": fail_on})
     else:
-        report = sftdata.audit(
-            dataset, **given, baseline=baseline, fail_on=fail_on, excerpts=excerpts
-        )
+        report = sftdata.audit(dataset, **given, baseline=baseline)
         write(report.to_json()) if as_json else show_audit(report)
     if html:
         _page(report, html)
     raise typer.Exit(report.exit_code)
+
+
+def _verified(report: Path, dataset: Path | None, splits: Any, as_json: bool) -> NoReturn:
+    """Say whether a report is about these bytes, and leave."""
+    from sftdata.audit_bytes import verify_report
+    from sftdata.console import say, write
+
+    found = verify_report(report, dataset, splits=splits)
+    if as_json:
+        names = ("changed", "missing", "added")
+        told = {"same": found.same, "digest": found.digest, "report": found.report.digest}
+        write(dump(told | {name: list(getattr(found, name)) for name in names}))
+    elif found.same:
+        write(str(found))
+    else:
+        say(str(found), "red")
+    raise typer.Exit(found.exit_code)
+
+
+def _columns(given: Sequence[str]) -> str | list[str] | None:
+    """Return the group columns: none, one, or several, also where commas part them."""
+    names = [name for text in given for name in text.split(",") if name]
+    return names if len(names) > 1 else (names[0] if names else None)
 
 
 def _fixable(fix: str | None, out: Path | None, others: dict[str, bool]) -> None:

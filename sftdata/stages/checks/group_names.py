@@ -53,39 +53,49 @@ class GroupNamesCheck(Part):
 
     def __call__(self, data: AuditData) -> CheckResult:
         """Compare the names of the groups of every two splits."""
-        rows = _rows_by_group(data)
-        names = _names(data, rows)
-        pairs = list(_alike(names, keyed=data.has("documents")))
-        findings = []
+        findings: list[Finding] = []
+        groups = alike = 0
+        for name, column in data.group_columns.items():
+            rows = _rows_by_group(data, column)
+            pairs = list(_alike(_names(data, rows), keyed=data.has("documents")))
+            groups, alike = groups + len(rows), alike + len(pairs)
+            findings += self._findings(data, rows, pairs, name)
+        return CheckResult.of(
+            self,
+            findings,
+            compared=f"the names of {groups:,} groups across {len(data.splits)} splits",
+            metrics={"pairs_alike": alike, "in_two_splits": len(findings)},
+        )
+
+    def _findings(
+        self,
+        data: AuditData,
+        rows: dict[str, list[int]],
+        pairs: list[tuple[str, str, str]],
+        column: str,
+    ) -> Iterator[Finding]:
+        prefix = f"{column}: " if column else ""
         for left, right, why in pairs:
             apart = _apart(data, rows[left], rows[right])
             if apart is None:
                 continue
             severity: Severity = "warning"
-            findings.append(
-                Finding.of(
-                    self.name,
-                    severity,
-                    f"{left} ({apart[0]}) and {right} ({apart[1]}) {why}",
-                    subject="|".join(sorted((left, right))),
-                    ids=data.named([*rows[left][:20], *rows[right][:20]]),
-                    count=len(rows[left]) + len(rows[right]),
-                    split_pair=apart,
-                    action=self.action,
-                )
+            yield Finding.of(
+                self.name,
+                severity,
+                f"{prefix}{left} ({apart[0]}) and {right} ({apart[1]}) {why}",
+                subject=prefix + "|".join(sorted((left, right))),
+                ids=data.named([*rows[left][:20], *rows[right][:20]]),
+                count=len(rows[left]) + len(rows[right]),
+                split_pair=apart,
+                action=self.action,
             )
-        return CheckResult.of(
-            self,
-            findings,
-            compared=f"the names of {len(rows):,} groups across {len(data.splits)} splits",
-            metrics={"pairs_alike": len(pairs), "in_two_splits": len(findings)},
-        )
 
 
-def _rows_by_group(data: AuditData) -> dict[str, list[int]]:
+def _rows_by_group(data: AuditData, column: str) -> dict[str, list[int]]:
     rows: dict[str, list[int]] = defaultdict(list)
     for row, (group, split) in enumerate(
-        zip(data.values("group"), data.split_of.tolist(), strict=True)
+        zip(data.values(column), data.split_of.tolist(), strict=True)
     ):
         if group and split:
             rows[str(group)].append(row)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from sftdata.dataset import AuditData
 from sftdata.part import Part
@@ -34,25 +38,34 @@ class MissingGroupsCheck(Part):
         if "group" not in data.table.column_names:
             reason = data.absent.get("group", "the data has no column 'group'")
             return CheckResult.not_verified(self, reason)
-        missing = np.flatnonzero(data.group_codes < 0)
         findings = []
-        for split in data.splits or ("",):
-            rows = missing[data.split_of[missing] == split]
-            if len(rows):
-                where = f" of {split}" if split else ""
-                findings.append(
-                    Finding.of(
-                        self.name,
-                        "warning",
-                        f"{len(rows):,} samples{where} have no group key",
-                        subject=split,
-                        ids=data.named(rows),
-                        action=self.action,
-                    )
-                )
+        counts: dict[str, JsonValue] = {}
+        for name, column in data.group_columns.items():
+            values = pc.fill_null(data.array(column).cast(pa.string()), "")
+            missing = np.flatnonzero(np.asarray(pc.equal(values, "")))
+            counts[name or "group"] = len(missing)
+            for split in data.splits or ("",):
+                rows = missing[data.split_of[missing] == split]
+                if len(rows):
+                    findings.append(self._finding(data, rows, split, name))
         return CheckResult.of(
             self,
             findings,
-            compared=f"{data.rows:,} samples",
-            metrics={"missing": len(missing)},
+            compared=f"{data.rows:,} samples"
+            + (f", each by {' and '.join(counts)}" if len(counts) > 1 else ""),
+            metrics={"missing": counts["group"] if len(counts) == 1 else counts},
+        )
+
+    def _finding(
+        self, data: AuditData, rows: NDArray[np.int64], split: str, column: str
+    ) -> Finding:
+        where = f" of {split}" if split else ""
+        key = f"value of {column}" if column else "group key"
+        return Finding.of(
+            self.name,
+            "warning",
+            f"{len(rows):,} samples{where} have no {key}",
+            subject=f"{split}:{column}" if column else split,
+            ids=data.named(rows),
+            action=self.action,
         )
