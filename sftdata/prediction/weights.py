@@ -148,7 +148,7 @@ class Weights:
         settings = self._settings
         return Prediction(
             sample_id=request.sample_id,
-            output=self._tokenizer.decode(kept[~np.isin(kept, self._hidden)]),
+            output=self._tokenizer.decode(kept[~np.isin(kept, self._hidden)].tolist()),
             model=settings.model if settings.adapter is None else settings.adapter,
             finish_reason="stop" if stopped else "length",
             prompt_tokens=prompt_tokens,
