@@ -142,9 +142,11 @@ def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Pat
     card = target / "README.md"
     card.write_text(dataset_card(run.card_inputs(table, lineage, report)), encoding="utf-8")
     outputs += [card, folder / "report.json", folder / "report.html"]
+    template = config.template.load()[0]
     manifest = RunManifest(
         config=config.model_dump(mode="json"),
-        template_lock=config.template.lock(),
+        template_lock=template.lock(),
+        template_parts=template.lock_parts(),
         versions=tool_versions(),
         inputs=run.inputs(files),
         outputs=describe(outputs, target),

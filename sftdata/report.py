@@ -358,6 +358,8 @@ class RunManifest(_Record):
     """The filled configuration, every default written out."""
     template_lock: str = ""
     """SHA-256 of chat template, variables and tokenizer files: the same lock, the same tokens."""
+    template_parts: dict[str, str] = Field(default_factory=dict)
+    """What the lock is made of, so that a later step can say which part is another one."""
     versions: dict[str, str] = Field(default_factory=dict)
     inputs: tuple[DataFile, ...] = ()
     outputs: tuple[DataFile, ...] = ()

@@ -64,6 +64,12 @@ def make_tokenizer(folder, kind, chat_template=None):
 
 
 @pytest.fixture(scope="session")
+def new_tokenizer():
+    """Return the function (folder, kind, chat template) that saves a tiny tokenizer."""
+    return make_tokenizer
+
+
+@pytest.fixture(scope="session")
 def tiny_folders(tmp_path_factory):
     own = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>{% endfor %}"
     own += "{% if add_generation_prompt %}<s>assistant\n{% endif %}"
