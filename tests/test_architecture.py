@@ -53,7 +53,7 @@ CHAINS = {
         "cases",
         "kinds",
     ),
-    "chat": ("sandbox tokenizer", "template", "turns", "tokens", "*"),
+    "chat": ("sandbox tokenizer", "system_role", "template", "turns", "tokens", "*"),
     "similarity": (
         "words clusters",
         "shingles",

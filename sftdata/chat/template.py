@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sftdata.chat.sandbox import CompiledTemplate, RenderRefusedError, compile_template
+from sftdata.chat.system_role import SystemRole, system_role
 from sftdata.chat.tokenizer import Tokenizer, load_tokenizer
 from sftdata.errors import ConfigError
 from sftdata.types import Message
@@ -137,6 +138,15 @@ class ChatTemplate(BaseModel):
         """
         return tuple(sorted(set(_control_pattern(self._key).findall(text))))
 
+    @property
+    def system_role(self) -> SystemRole:
+        """What the template does with system messages, and what it writes where there is none.
+
+        >>> load_template("qwen").system_role.default
+        'You are Qwen, created by Alibaba Cloud. You are a helpful assistant.'
+        """
+        return _system_role(self._key)
+
     def lock_parts(self) -> dict[str, str]:
         """Return what the lock is made of: long parts as digests, short ones to be read.
 
@@ -147,11 +157,12 @@ class ChatTemplate(BaseModel):
             "special_tokens": _canonical(self.special_tokens),
             "variables": _canonical(self.variables),
             "today": self.today.isoformat() if self.today else "",
+            "system_prompt": str(self.system_role),
             "tokenizer": self.tokenizer_digest,
         }
 
     def lock(self) -> str:
-        """Return the SHA-256 over template, special tokens, variables and tokenizer files.
+        """Return the SHA-256 over template, special tokens, variables, tokenizer and system role.
 
         Training, prediction, merge and serving compare it: the same lock, the same tokens.
         """
@@ -215,6 +226,12 @@ def _gap(key: _Key) -> str:
     whole, prompt = _probe(key.template)
     head = whole.rpartition(_MARK)[0]
     return head.removeprefix(prompt) if head.startswith(prompt) else ""
+
+
+@lru_cache(maxsize=64)
+def _system_role(key: _Key) -> SystemRole:
+    pattern = _control_pattern(key)
+    return system_role(key.template.render, lambda text: pattern.sub(" ", text))
 
 
 @lru_cache(maxsize=64)

@@ -108,13 +108,14 @@ def test_the_lock_changes_with_each_of_its_parts_and_with_nothing_else(tiny, tin
     assert base.lock() == same.lock()
     others = {
         "tokenizer": load_template("chatml", tokenizer=tiny["trimmed"]),
-        "template": load_template("qwen", tokenizer=tiny["bytes"]),
+        "template": load_template("llama3", tokenizer=tiny["bytes"]),
+        "template system_prompt": load_template("gemma", tokenizer=tiny["bytes"]),
         "variables": load_template("chatml", tokenizer=tiny["bytes"], variables={"x": True}),
     }
-    assert len({base.lock(), *(t.lock() for t in others.values())}) == 4
-    for part, other in others.items():
+    assert len({base.lock(), *(t.lock() for t in others.values())}) == 5
+    for parts, other in others.items():
         differing = {k for k, v in base.lock_parts().items() if other.lock_parts()[k] != v}
-        assert differing == {part}
+        assert differing == set(parts.split())
 
 
 def test_a_changed_tokenizer_folder_is_read_again(tiny_folders, tmp_path: Path):
@@ -153,3 +154,42 @@ def test_import_stays_cheap():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "handling", "default"),
+    [
+        ("chatml", "kept", ""),
+        ("deepseek", "kept", ""),
+        ("gemma", "in the user turn", ""),
+        ("llama3", "kept", ""),
+        ("mistral", "kept", ""),
+        ("phi3", "kept", ""),
+        ("qwen", "kept", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
+    ],
+)
+def test_what_bundled_templates_do_with_a_system_message(name, handling, default):
+    role = load_template(name).system_role
+    assert (role.handling, role.default, role.preamble) == (handling, default, "")
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("{% if m.role != 'system' %}", "system message dropped"),
+        (
+            "{% if m.role == 'system' %}{{ raise_exception('no') }}{% else %}",
+            "system message refused",
+        ),
+        (
+            "{% if loop.first %}Today is Monday. {% endif %}{% if true %}",
+            "system message kept; written before it: 'Today is Monday.'; "
+            "written where there is none: 'Today is Monday.'",
+        ),
+    ],
+)
+def test_a_system_message_that_is_lost_refused_or_added_to(head, expected):
+    source = "{% for m in messages %}" + head
+    source += "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}"
+    template = load_template("chatml").model_copy(update={"source": source})
+    assert str(template.system_role) == expected
