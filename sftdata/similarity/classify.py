@@ -129,21 +129,34 @@ def _features(texts: TextArray) -> csr_matrix:
 
 def _fit(features: csr_matrix, truth: NDArray[np.bool_], l2: float) -> tuple[F64, float]:
     """Minimise the mean log-loss with both labels of equal weight, plus l2 · |w|² / 2n."""
-    used = np.unique(features.indices)
+    used = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]))
     small = features[:, used]
+    across = small.T.tocsr()
     sign = np.where(truth, 1.0, -1.0)
     share = float(truth.mean())
     balance = np.where(truth, 0.5 / share, 0.5 / (1 - share)) / len(truth)
-    penalty = l2 / len(truth)
+    penalty = np.append(np.full(len(used), l2 / len(truth)), 0.0)
 
     def loss(point: F64) -> tuple[float, F64]:
         margin = sign * (small @ point[:-1] + point[-1])
-        value = float(balance @ np.logaddexp(0, -margin) + 0.5 * penalty * point[:-1] @ point[:-1])
+        value = float(balance @ np.logaddexp(0, -margin) + 0.5 * (penalty * point) @ point)
         slope = -balance * sign * expit(-margin)
-        return value, np.append(small.T @ slope + penalty * point[:-1], slope.sum())
+        return value, np.append(across @ slope, slope.sum()) + penalty * point
 
+    def curvature(point: F64, step: F64) -> F64:
+        chance = expit(small @ point[:-1] + point[-1])
+        bent = balance * chance * (1 - chance) * (small @ step[:-1] + step[-1])
+        return np.append(across @ bent, bent.sum()) + penalty * step
+
+    # Newton with conjugate gradients: L-BFGS-B spends nine tenths of its time on its own matrices
+    # where there are a quarter of a million columns.
     found = minimize(
-        loss, np.zeros(len(used) + 1), jac=True, method="L-BFGS-B", options={"maxiter": 60}
+        loss,
+        np.zeros(len(used) + 1),
+        jac=True,
+        hessp=curvature,
+        method="trust-ncg",
+        options={"gtol": 1e-6},
     )
     weights = np.zeros(features.shape[1])
     weights[used] = found.x[:-1]
