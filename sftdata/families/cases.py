@@ -273,7 +273,7 @@ def values(
     labelled = time_told(shelf, case.facts, prefer_fiscal=prefer)
     for fact in case.facts:
         spot = evidence_of(shelf.doc, fact)
-        label = cite(passages, spot.start, spot.end)
+        label = cite(passages, spot)
         when = time_words(fact, shelf.doc, locale, labelled=labelled, shift=case.shift)
         view = fact_view(fact, family, locale, label)
         views.append(view | {"when": when, "time": bare_time(when)})
@@ -345,7 +345,7 @@ def draft(
     evidence = dated_evidence(shelf.doc, case.facts, passages)
     answer = cited_answer(
         text,
-        citations=[{"passage": cite(passages, e.start, e.end), "quote": e.quote} for e in evidence],
+        citations=[{"passage": cite(passages, e), "quote": e.quote} for e in evidence],
         calculation=given.get("calculation"),
     )
     return Draft(

@@ -166,10 +166,13 @@ def fact_key(fact: Fact) -> str:
     return f"{fact.entity or ''}|{fact.name}|{fact.period or ''}|{axes}={fact.value}"
 
 
-def cite(passages: Sequence[PassageText], start: int, end: int) -> str:
-    """Return the label (`P2`) of the passage that holds a span; empty when none does."""
+def cite(passages: Sequence[PassageText], spot: Evidence) -> str:
+    """Return the label (`P2`) of the passage that holds the evidence; empty when none does.
+
+    A passage of another document may cover the same offsets; it is not the one.
+    """
     for i, passage in enumerate(passages, 1):
-        if passage.holds(start, end):
+        if passage.document_id == spot.document_id and passage.holds(spot.start, spot.end):
             return f"P{i}"
     return ""
 

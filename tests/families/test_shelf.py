@@ -3,9 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sftdata.families.draft import cite
 from sftdata.families.family import Context
 from sftdata.families.shelf import PassageText, Shelf
-from sftdata.types import Document, Section, Source
+from sftdata.types import Document, Evidence, Section, Source
 
 
 def _document(paragraphs: list[str]) -> Document:
@@ -87,3 +88,15 @@ def test_a_foreign_passage_comes_in_the_share_that_was_asked_for():
         assert chosen is not None
         with_other += other in chosen
     assert 60 < with_other < 140
+
+
+def test_a_citation_names_the_passage_of_the_same_document():
+    """Two documents have the same offsets; only one of them holds the evidence."""
+    spans = [("other", 0, 100), ("mine", 20, 60)]
+    passages = [
+        PassageText(document_id=d, start=a, end=b, heading="", text="x" * (b - a))
+        for d, a, b in spans
+    ]
+    spot = Evidence(document_id="mine", start=30, end=40, quote="x" * 10)
+    assert cite(passages, spot) == "P2"
+    assert cite(passages[:1], spot) == ""

@@ -20,7 +20,7 @@ from typing import Any
 from sftdata.chance import choose, rank, shuffled
 from sftdata.families.cases import Case, answered, asked, cases, gold, values
 from sftdata.families.display import display_title, short_name, spoken_name
-from sftdata.families.draft import Draft, Work, cited_answer, dated_evidence, to_sample
+from sftdata.families.draft import Draft, Work, cite, cited_answer, dated_evidence, to_sample
 from sftdata.families.evident import time_told
 from sftdata.families.family import Premise, Term
 from sftdata.families.naming import bare_title, entity_name, listed, spaced
@@ -83,9 +83,7 @@ def _refuse(work: Work, shelf: Shelf, negative: Negative, twin: Draft, twin_id: 
     answer = cited_answer(
         text,
         answerable=False,
-        citations=[
-            {"passage": _label(negative.passages, e.start, e.end), "quote": e.quote} for e in shown
-        ],
+        citations=[{"passage": cite(negative.passages, e), "quote": e.quote} for e in shown],
         confidence="none",
         reason=negative.reason,
         needed=needed,
@@ -105,10 +103,6 @@ def _refuse(work: Work, shelf: Shelf, negative: Negative, twin: Draft, twin_id: 
         reason_code=negative.reason,
         checks=negative.checks,
     )
-
-
-def _label(passages: Sequence[PassageText], start: int, end: int) -> str:
-    return next((f"P{i}" for i, p in enumerate(passages, 1) if p.holds(start, end)), "")
 
 
 def _context(passages: Sequence[PassageText]) -> str:

@@ -164,7 +164,7 @@ def _ratios(
                 "name": ratio.zh if locale == "zh" else ratio.en,
                 "now": quotient(ratio, top[0], bottom[0]),
                 "before": quotient(ratio, top[1], bottom[1]),
-                "cite": cite(passages, spot.start, spot.end),
+                "cite": cite(passages, spot),
             }
         )
     return found
@@ -179,7 +179,7 @@ def _movement(
     locale: str,
 ) -> dict[str, Any]:
     spot = evidence_of(shelf.doc, now)
-    view = fact_view(now, work.family, locale, cite(passages, spot.start, spot.end))
+    view = fact_view(now, work.family, locale, cite(passages, spot))
     earlier = fact_view(before, work.family, locale)
     assert now.number is not None
     assert before.number is not None
@@ -306,7 +306,7 @@ def _digest(work: Work, shelf: Shelf) -> Iterator[Piece]:
             for now, before in pairs:
                 if before is None:
                     spot = evidence_of(doc, now)
-                    view = fact_view(now, family, loc, cite(passages, spot.start, spot.end))
+                    view = fact_view(now, family, loc, cite(passages, spot))
                     told.append(view | {"when": _times(shelf, [now], loc)[0], "direction": "alone"})
                 else:
                     told.append(_movement(work, shelf, now, before, passages, loc))
