@@ -6,14 +6,16 @@ is trained looks at them; so there is one way from a sample to its tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from sftdata.chat.template import ChatTemplate
 from sftdata.chat.tokenizer import Tokenizer
-from sftdata.chat.tokens import tokenise
-from sftdata.chat.turns import render_sample
+from sftdata.chat.tokens import tokenise_stream
+from sftdata.chat.turns import Rendered, render_sample
 from sftdata.types import Message
 
 __all__ = ["TRAINED_ROWS", "trained_rows"]
@@ -39,21 +41,32 @@ def trained_rows(
         RenderRefusedError: the template refuses a conversation (a build drops such samples).
     """
     wanted = samples.select(["sample_id", "prompt", "completion"])
-    for batch in wanted.to_batches(max_chunksize=_BATCH):
-        rows = batch.to_pylist()
-        rendered = [
-            render_sample(template, _messages(r["prompt"]), _messages(r["completion"]))
-            for r in rows
-        ]
-        tokens = tokenise(tokenizer, rendered).rows
+    batches = wanted.to_batches(max_chunksize=_BATCH)
+    texts = (_rendered(batch, template) for batch in batches)
+    for batch, tokens in zip(batches, tokenise_stream(tokenizer, texts), strict=True):
         yield pa.table(
             [
-                [r["sample_id"] for r in rows],
-                [t.ids for t in tokens],
-                [t.labels for t in tokens],
+                batch.column("sample_id"),
+                _lists([row.ids for row in tokens.rows]),
+                _lists([row.labels for row in tokens.rows]),
             ],
             schema=TRAINED_ROWS,
         )
+
+
+def _rendered(batch: pa.RecordBatch, template: ChatTemplate) -> list[Rendered]:
+    prompts = batch.column("prompt").to_pylist()
+    completions = batch.column("completion").to_pylist()
+    return [
+        render_sample(template, _messages(p), _messages(c))
+        for p, c in zip(prompts, completions, strict=True)
+    ]
+
+
+def _lists(rows: Sequence[NDArray[np.int32]]) -> pa.ListArray:
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    flat = np.concatenate([np.zeros(0, dtype=np.int32), *rows])
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat))
 
 
 def _messages(rows: list[dict[str, str]]) -> list[Message]:

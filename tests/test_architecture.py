@@ -26,13 +26,13 @@ LAYERS = (
     ("L2", "families readers"),
     ("L3", "stages"),
     ("L4", "config"),
-    ("L5", "audit_groups table_files"),
+    ("L5", "audit_groups table_files dedupe_output"),
     (
         "L5",
         "output result audit_sources audit_baseline leakage reporting inspect scaffold prompting",
     ),
-    ("L5", "audit run reading schemas validation family_check judged predictions"),
-    ("L5", "audit_fix audit_bytes trained_rows template_match"),
+    ("L5", "audit run reading schemas validation family_check judged predictions near_duplicates"),
+    ("L5", "deduplication audit_fix audit_bytes trained_rows template_match"),
     ("L5", "pipeline sketch"),
     ("L5", "exporting training"),
     ("L5", "prediction evaluation"),
@@ -53,7 +53,7 @@ CHAINS = {
         "cases",
         "kinds",
     ),
-    "chat": ("sandbox tokenizer", "system_role", "template", "turns", "tokens", "*"),
+    "chat": ("sandbox tokenizer", "system_role", "template encoding", "turns", "tokens", "*"),
     "similarity": (
         "words clusters",
         "shingles",
@@ -101,6 +101,7 @@ ONLY = {
     "ray": set(),
     "datasets": {
         "sftdata/audit_sources.py",
+        "sftdata/deduplication.py",
         "sftdata/result.py",
         "sftdata/exporting/",
         "sftdata/training/",

@@ -102,9 +102,40 @@ def _no_chance(*_args: Any, **_kwargs: Any) -> str:
     raise ConfigError("the chat template asks for a random value: no dataset can be audited so")
 
 
-def _environment(today: datetime.date | None) -> jinja2.sandbox.ImmutableSandboxedEnvironment:
+class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """Jinja's immutable sandbox; what it decides by type and name it decides once.
+
+    Why: these decisions are most of the time that a template takes, and every sample is rendered.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return `obj.attribute` as Jinja does: of a message it is nearly always the item."""
+        if type(obj) is dict and attribute not in _OF_DICTS:
+            try:
+                return obj[attribute]
+            except LookupError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Return what Jinja says of this attribute of this type."""
+        key = (type(obj), attr)
+        safe = _SAFE.get(key)
+        if safe is None:
+            safe = super().is_safe_attribute(obj, attr, value)
+            if len(_SAFE) < _MOST_KEPT:
+                _SAFE[key] = safe
+        return safe
+
+
+_OF_DICTS = frozenset(dir(dict))
+_SAFE: dict[tuple[type, str], bool] = {}
+_MOST_KEPT = 4096
+
+
+def _environment(today: datetime.date | None) -> _Sandbox:
     # Chat templates make model text, not HTML: escaping would change the tokens.
-    env = jinja2.sandbox.ImmutableSandboxedEnvironment(
+    env = _Sandbox(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols]
     )
     env.filters["tojson"] = _tojson

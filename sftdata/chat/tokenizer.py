@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from sftdata.errors import ConfigError
 
-__all__ = ["TOKENIZER_FILES", "Tokenizer", "load_tokenizer"]
+__all__ = ["TOKENIZER_FILES", "Tokenizer", "all_cores", "load_tokenizer"]
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -68,16 +69,29 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the ids of each text, nothing added: a rendered text carries its own BOS."""
-        with _all_cores():
-            encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
+        with all_cores():
+            return [np.asarray(ids, dtype=np.int32) for ids in self.encode_lists(list(texts))]
 
-    def bytes_of(self, ids: NDArray[np.int32]) -> tuple[bytes, NDArray[np.int64]]:
-        """Return the bytes that ids stand for, joined, and the length of each one's share."""
-        table, lengths = self._pieces
-        if not table:
-            return b"", np.zeros(len(ids), dtype=np.int64)
-        return b"".join([table[i] for i in ids.tolist()]), lengths[ids]
+    def encode_lists(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text as `encode` does, in plain lists; frees the GIL meanwhile."""
+        return [e.ids for e in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    @cached_property
+    def borders(self) -> re.Pattern[str] | None:
+        """Match the added tokens, between which text is tokenised apart; None if it cannot be.
+
+        Why: pieces between borders can be tokenised each once, however often they come (a system
+        message stands in every sample), and the ids are still those of the whole text. That holds
+        for byte-level models, whose steps look at one piece at a time.
+        """
+        config = json.loads(self._backend.to_str())
+        added = [t for t in config["added_tokens"] if not t["normalized"]]
+        loose = any(t["single_word"] or t["lstrip"] or t["rstrip"] for t in added)
+        random = config["model"].get("dropout")
+        if loose or random or not added or not _by_pieces(config.get("pre_tokenizer")):
+            return None
+        longest = sorted((t["content"] for t in added), key=lambda text: (-len(text), text))
+        return re.compile(f"({'|'.join(map(re.escape, longest))})")
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token as the tokenizer itself reports it."""
@@ -86,7 +100,7 @@ class Tokenizer:
 
     def count(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Return the number of tokens of each text."""
-        with _all_cores():
+        with all_cores():
             encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return np.fromiter((len(e) for e in encodings), dtype=np.int64, count=len(encodings))
 
@@ -101,15 +115,26 @@ class Tokenizer:
         return number
 
     @cached_property
-    def _pieces(self) -> tuple[list[bytes], NDArray[np.int64]]:
-        """The bytes of each id, and their lengths; empty where the model does not tell.
+    def added_around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The ids that the tokenizer puts before and after a text where special ones are asked for.
 
-        Joined over the ids of a text they give the text back, byte for byte. That is checked for
-        each row, so a tokenizer that normalises is never trusted with them.
+        A rendered chat has its own: what is added here would be a second BOS.
+        """
+        plain = self._backend.encode("x", add_special_tokens=False).ids
+        whole = self._backend.encode("x", add_special_tokens=True).ids
+        at = next(i for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
+        return tuple(whole[:at]), tuple(whole[at + len(plain) :])
+
+    @cached_property
+    def spelling(self) -> list[bytes]:
+        """The bytes that each id stands for; empty where the model does not tell.
+
+        Joined over the ids of a text they give the text back, byte for byte. Whoever uses them
+        checks that, so a tokenizer that normalises is never trusted with them.
         """
         read = _piece_reader(json.loads(self._backend.to_str()))
         if read is None:
-            return [], np.zeros(0, dtype=np.int64)
+            return []
         vocabulary: dict[str, int] = self._backend.get_vocab(with_added_tokens=True)
         table = [b""] * (max(vocabulary.values()) + 1)
         added = self.added_tokens
@@ -117,7 +142,7 @@ class Tokenizer:
             # SentencePiece models list runs of blanks among the added tokens, as `▁▁`.
             literal = added.get(token, False) or (token in added and "▁" not in token)
             table[number] = token.encode() if literal else read(token)
-        return table, np.fromiter(map(len, table), np.int64, count=len(table))
+        return table
 
 
 def _own_template(tokenizer: Any, name: str) -> str | None:
@@ -150,6 +175,15 @@ def _piece_reader(config: dict[str, Any]) -> Callable[[str], bytes] | None:
     return None
 
 
+def _by_pieces(pre_tokenizer: dict[str, Any] | None) -> bool:
+    """Return whether a pre-tokenizer treats a piece alike wherever it stands in the text."""
+    if pre_tokenizer is None:
+        return False
+    if pre_tokenizer["type"] == "Sequence":
+        return all(map(_by_pieces, pre_tokenizer["pretokenizers"]))
+    return pre_tokenizer["type"] in {"ByteLevel", "Digits", "Split"}
+
+
 def _alphabet_bytes(token: str, alphabet: dict[str, int]) -> bytes:
     known = all(c in alphabet for c in token)
     return bytes(alphabet[c] for c in token) if known else b""
@@ -162,7 +196,7 @@ def _sentencepiece_bytes(token: str) -> bytes:
 
 
 @contextmanager
-def _all_cores() -> Iterator[None]:
+def all_cores() -> Iterator[None]:
     """Let the tokenizer use its threads, unless the user has said otherwise.
 
     A fork anywhere in the process (as `datasets.map` with processes does) leaves the C-level

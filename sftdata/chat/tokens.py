@@ -8,17 +8,26 @@ a trained turn. Only where a tokenizer rewrites text (normalisation) are its off
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdata.chat.encoding import Encoded, encoder_of
 from sftdata.chat.tokenizer import Tokenizer
 from sftdata.chat.turns import Rendered
 from sftdata.text import estimate_tokens
 
-__all__ = ["TokenRow", "Tokenised", "count_tokens", "estimate_lengths", "tokenise"]
+__all__ = [
+    "IGNORED",
+    "TokenRow",
+    "Tokenised",
+    "count_tokens",
+    "estimate_lengths",
+    "tokenise",
+    "tokenise_stream",
+]
 
 IGNORED = -100
 """The label that PyTorch's cross entropy leaves out (`ignore_index`)."""
@@ -74,18 +83,30 @@ def tokenise(tokenizer: Tokenizer, rendered: Sequence[Rendered]) -> Tokenised:
 
     Nothing is added (the text has its own BOS) and nothing is cut.
     """
-    ids = tokenizer.encode([r.text for r in rendered])
-    return Tokenised(tuple(_row(tokenizer, r, i) for r, i in zip(rendered, ids, strict=True)))
+    encoded = encoder_of(tokenizer).encode([r.text for r in rendered])
+    return Tokenised(tuple(_row(tokenizer, r, e) for r, e in zip(rendered, encoded, strict=True)))
 
 
-def _row(tokenizer: Tokenizer, rendered: Rendered, ids: NDArray[np.int32]) -> TokenRow:
-    raw = rendered.text.encode()
-    joined, lengths = tokenizer.bytes_of(ids)
-    known = joined == raw
-    if known:
-        ends = np.cumsum(lengths)
-        starts = ends - lengths
-        spans = _byte_spans(rendered, len(raw) == len(rendered.text))
+def tokenise_stream(
+    tokenizer: Tokenizer, batches: Iterable[Sequence[Rendered]]
+) -> Iterator[Tokenised]:
+    """Yield what `tokenise` returns for each batch, in order; renders ahead where `batches` does.
+
+    Why: tokenising leaves Python's lock free. A generator of rendered batches makes the next one
+    while the tokenizer is at work on the last.
+    """
+    pairs = ((batch, [r.text for r in batch]) for batch in batches)
+    for batch, encoded in encoder_of(tokenizer).stream(pairs):
+        yield Tokenised(tuple(_row(tokenizer, r, e) for r, e in zip(batch, encoded, strict=True)))
+
+
+def _row(tokenizer: Tokenizer, rendered: Rendered, encoded: Encoded) -> TokenRow:
+    ids, sizes = encoded.ids, encoded.sizes
+    if sizes is not None:
+        ends = sizes.cumsum()
+        starts = ends - sizes
+        total = int(ends[-1]) if len(ends) else 0
+        spans = _byte_spans(rendered, total == len(rendered.text))
     else:
         starts, ends = _reported(tokenizer, rendered.text)
         spans = [(t.start, t.end) for t in rendered.turns]
@@ -95,11 +116,11 @@ def _row(tokenizer: Tokenizer, rendered: Rendered, ids: NDArray[np.int32]) -> To
         if start == end:
             continue
         # Tokens lie in order, so those that hold a byte of [start, end) are one run.
-        first = int(np.searchsorted(ends, start, side="right"))
-        last = int(np.searchsorted(starts, end, side="left"))
+        first = int(ends.searchsorted(start, side="right"))
+        last = int(starts.searchsorted(end, side="left"))
         mask[first:last] = True
         exact &= first < last and int(starts[first]) == start and int(ends[last - 1]) == end
-    return TokenRow(ids, mask, exact, known)
+    return TokenRow(ids, mask, exact, sizes is not None)
 
 
 def _byte_spans(rendered: Rendered, ascii_only: bool) -> list[tuple[int, int]]:

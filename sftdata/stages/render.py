@@ -6,7 +6,8 @@ The stage marks and never cuts or drops: what leaves is decided, and counted, in
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pydantic import Field
 from sftdata.chat.sandbox import RenderRefusedError
 from sftdata.chat.template import ChatTemplate, Scalar, load_template
 from sftdata.chat.tokenizer import Tokenizer, load_tokenizer
-from sftdata.chat.tokens import estimate_lengths, tokenise
+from sftdata.chat.tokens import estimate_lengths, tokenise_stream
 from sftdata.chat.turns import Rendered, render_sample
 from sftdata.errors import ConfigError
 from sftdata.part import Stage
@@ -28,6 +29,10 @@ NO_SPECIAL_TOKENS = "no_special_tokens"
 
 TEMPLATE_RENDERS = "template_renders"
 """Check: the template takes the conversation, and the answer stands in the text it makes."""
+
+
+_AT_ONCE = 128
+"""Rows that are rendered together while those before them are tokenised."""
 
 
 class Render(Stage):
@@ -90,15 +95,11 @@ class Render(Stage):
             ConfigError: `over_length` is `fail` and a sample is too long; names the sample.
         """
         template, tokenizer = self.load()
-        prompts = [_messages(m) for m in batch["prompt"].to_pylist()]
-        completions = [_messages(m) for m in batch["completion"].to_pylist()]
-        rendered: list[Rendered | None] = []
         checks: list[list[Check]] = []
-        for prompt, completion in zip(prompts, completions, strict=True):
-            text, outcome = _render(template, prompt, completion)
-            rendered.append(text)
-            checks.append([_special(template, [*prompt, *completion]), outcome])
-        lengths = _lengths(tokenizer, rendered)
+        lengths: list[tuple[int, int]] = []
+        for row_checks, row_lengths in self._measured(batch, template, tokenizer):
+            checks += row_checks
+            lengths += row_lengths
         over = [sum(pair) > self.max_length for pair in lengths]
         if self.over_length == "fail" and any(over):
             self._fail(batch, lengths, over)
@@ -114,6 +115,30 @@ class Render(Stage):
             at = batch.schema.get_field_index(name)
             batch = batch.set_column(at, field, pa.array(values, type=field.type))
         return batch.select(SAMPLES.names).cast(SAMPLES)
+
+    @staticmethod
+    def _measured(
+        batch: pa.Table, template: ChatTemplate, tokenizer: Tokenizer | None
+    ) -> Iterator[tuple[list[list[Check]], list[tuple[int, int]]]]:
+        """Yield the checks and lengths of a few rows at a time; the next are rendered meanwhile."""
+        done: deque[tuple[list[list[Check]], list[bool]]] = deque()
+
+        def texts() -> Iterator[list[Rendered]]:
+            for part in batch.select(["prompt", "completion"]).to_batches(max_chunksize=_AT_ONCE):
+                found, checks, there = [], [], []
+                for row in part.to_pylist():
+                    prompt, completion = _messages(row["prompt"]), _messages(row["completion"])
+                    rendered, outcome = _render(template, prompt, completion)
+                    checks.append([_special(template, [*prompt, *completion]), outcome])
+                    there.append(rendered is not None)
+                    found += [rendered] if rendered is not None else []
+                done.append((checks, there))
+                yield found
+
+        for counted in _lengths(tokenizer, texts()):
+            checks, there = done.popleft()
+            known = iter(counted)
+            yield checks, [next(known) if known_text else (0, 0) for known_text in there]
 
     def _fail(self, batch: pa.Table, lengths: list[tuple[int, int]], over: list[bool]) -> None:
         at = over.index(True)
@@ -164,16 +189,15 @@ def _special(template: ChatTemplate, messages: Sequence[Message]) -> Check:
 
 
 def _lengths(
-    tokenizer: Tokenizer | None, rendered: Sequence[Rendered | None]
-) -> list[tuple[int, int]]:
-    """Return prompt and completion tokens per sample; (0, 0) for what could not be rendered."""
-    texts = [r for r in rendered if r is not None]
+    tokenizer: Tokenizer | None, batches: Iterable[Sequence[Rendered]]
+) -> Iterator[list[tuple[int, int]]]:
+    """Yield prompt and completion tokens of each rendered sample, batch after batch."""
     if tokenizer is None:
-        counted = iter([estimate_lengths(r) for r in texts])
-    else:
-        rows = tokenise(tokenizer, texts).rows
-        counted = iter([(row.prompt_tokens, row.completion_tokens) for row in rows])
-    return [(0, 0) if r is None else next(counted) for r in rendered]
+        for batch in batches:
+            yield [estimate_lengths(r) for r in batch]
+        return
+    for tokens in tokenise_stream(tokenizer, batches):
+        yield [(row.prompt_tokens, row.completion_tokens) for row in tokens.rows]
 
 
 def _replaced(

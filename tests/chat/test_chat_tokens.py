@@ -1,5 +1,6 @@
 """The mask: exactly what the assistant says and its stop token, for any template and tokenizer."""
 
+import contextlib
 import unicodedata
 
 import numpy as np
@@ -8,6 +9,8 @@ from chat_probes import KINDS, as_dicts, conversations, turn
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from sftdata.chat import encoding
+from sftdata.chat.encoding import Encoder
 from sftdata.chat.sandbox import RenderRefusedError
 from sftdata.chat.template import BUNDLED, load_template
 from sftdata.chat.tokenizer import load_tokenizer
@@ -125,6 +128,62 @@ def test_counting_is_encoding(texts, tiny):
     tokenizer = tiny["bytes"]
     lengths = [len(ids) for ids in tokenizer.encode(texts)]
     assert count_tokens(tokenizer, texts).tolist() == lengths
+
+
+PIECES = st.lists(
+    st.one_of(WORDS, st.sampled_from(["<s>", "</s>", "<|im_end|>", "<think>", "<table>", "\n\n"])),
+    max_size=9,
+).map("".join)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(batches=st.lists(st.lists(PIECES, max_size=4), max_size=5), kind=st.sampled_from(KINDS))
+def test_pieces_give_the_ids_of_the_whole_text(batches, kind, tiny):
+    """The oracle is the tokenizer on each whole text; the encoder remembers from batch to batch."""
+    encoder = Encoder(tiny[kind])
+    expected = [[ids.tolist() for ids in tiny[kind].encode(texts)] for texts in batches]
+    assert [[e.ids.tolist() for e in encoder.encode(texts)] for texts in batches] == expected
+    streamed = list(encoder.stream((str(n), texts) for n, texts in enumerate(batches)))
+    assert [name for name, _ in streamed] == [str(n) for n in range(len(batches))]
+    assert [[e.ids.tolist() for e in encoded] for _, encoded in streamed] == expected
+    for texts, (_, encoded) in zip(batches, streamed, strict=True):
+        for text, one in zip(texts, encoded, strict=True):
+            if one.sizes is not None:
+                assert one.sizes.sum() == len(text.encode())
+                ends = one.sizes.cumsum().tolist()
+                for last, end in zip(one.ids.tolist(), ends, strict=True):
+                    assert text.encode()[:end].endswith(tiny[kind].spelling[last])
+
+
+def test_only_what_cannot_change_ids_is_cut_at_borders(tiny):
+    """A SentencePiece model looks at where a piece begins; it is given whole texts."""
+    assert tiny["bytes"].borders is not None
+    assert tiny["bytes"].borders.split("a<s>b<|im_end|>c") == ["a", "<s>", "b", "<|im_end|>", "c"]
+    assert tiny["metaspace"].borders is None
+
+
+def test_memory_is_bounded(tiny, monkeypatch):
+    monkeypatch.setattr(encoding, "REMEMBERED", 8)
+    encoder = Encoder(tiny["bytes"])
+    for number in range(40):
+        encoder.encode([f"again {number}<s>{number}", f"again {number}<s>", f"once {number}"])
+    assert 0 < len(encoder._known) <= 8
+
+
+@pytest.mark.slow
+def test_real_tokenizers_give_the_ids_of_the_whole_text(real_tokenizers):
+    for folder in real_tokenizers:
+        tokenizer = load_tokenizer(str(folder))
+        template = load_template("tokenizer", tokenizer=tokenizer)
+        texts = []
+        for prompt, completion in conversations():
+            with contextlib.suppress(RenderRefusedError):
+                texts.append(render_sample(template, prompt, completion).text)
+        odd = sorted(tokenizer.added_tokens)[:: max(1, len(tokenizer.added_tokens) // 40)]
+        texts += [f"a {token}{token[:-1]} b\n{token}\n\n净利润{token}é " for token in odd]
+        encoder = Encoder(tokenizer)
+        for one, ids in zip(encoder.encode(texts * 2), tokenizer.encode(texts * 2), strict=True):
+            assert one.ids.tolist() == ids.tolist(), folder.name
 
 
 def test_nothing_is_cut_though_the_file_says_so(tiny):
