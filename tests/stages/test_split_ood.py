@@ -54,12 +54,28 @@ def ood(by, *values, **more):
         (ood("metadata:specialty", " Cardio* ", "心内科"), {"specialty": "ＣＡＲＤＩＯLOGY"}),
         (ood("metadata:specialty", "Cardio*", "心内科"), {"specialty": "心内科"}),
         (ood("metadata:industry", "36[0-9][0-9]"), {"industry": "3674"}),
+        (ood("document_type", "8-k*"), {"kind": "8-K/A"}),
+        (ood("specialty", "cardio*"), {"specialty": "Cardiology"}),
+        (ood("specialty", "神经内科"), {"medical_specialty": "神经内科"}),
+        (ood("industry", "36*"), {"sic": "3674"}),
+        (ood("industry", "semiconductors*"), {"sic": "SEMICONDUCTORS & RELATED DEVICES [3674]"}),
+        (ood("industry", "Manufacturing"), {"sic_code": "3674"}),
+        (ood("industry", "finance"), {"industry": "STATE COMMERCIAL BANKS [6022]"}),
     ],
 )
 def test_what_matches_is_held_out_by_itself(split, stranger):
     rows = decide(split, *many(20), doc("s1", **stranger), doc("s2", **stranger))
     assert rows.pop("s1") == rows.pop("s2") == ("test_ood", "ood")
     assert Counter(v for v, _ in rows.values()) == {"train": 16, "validation": 2, "test": 2}
+
+
+def test_an_industry_is_held_out_with_all_of_its_companies_and_no_other():
+    codes = ["3571", "3674", "6022", "6021", "6798", "2834", "4911", "5411", "7372", "1311", "8011"]
+    docs = [doc(f"{code}-{year}", group=code, sic=code) for code in codes for year in (2022, 2023)]
+    rows = decide(ood("industry", "finance"), *docs)
+    held = {name for name, (split, _) in rows.items() if split == "test_ood"}
+    assert held == {f"{c}-{y}" for c in ("6022", "6021", "6798") for y in (2022, 2023)}
+    assert {split for split, _ in rows.values()} == {*RATIOS, "test_ood"}
 
 
 def test_a_key_can_be_held_out():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -19,6 +20,25 @@ from sftdata.text import normalise
 __all__ = ["OutOfDistribution", "attributes"]
 
 _COLUMNS = ("domain", "kind", "locale")
+_NAMED = {
+    "industry": ("sic", "sic_code", "industry"),
+    "specialty": ("specialty", "medical_specialty"),
+}
+"""What readers call an attribute that goes by several names."""
+_SIC = re.compile(r"(?<!\d)(\d{4})(?!\d)")
+_DIVISIONS = (
+    (range(1, 10), "agriculture"),
+    (range(10, 15), "mining"),
+    (range(15, 18), "construction"),
+    (range(20, 40), "manufacturing"),
+    (range(40, 50), "transportation and utilities"),
+    (range(50, 52), "wholesale trade"),
+    (range(52, 60), "retail trade"),
+    (range(60, 68), "finance"),
+    (range(70, 90), "services"),
+    (range(91, 100), "public administration"),
+)
+"""Divisions of the Standard Industrial Classification (1987) by the first two digits."""
 
 
 def attributes(batch: pa.Table, by: str) -> list[list[str]]:
@@ -26,17 +46,41 @@ def attributes(batch: pa.Table, by: str) -> list[list[str]]:
 
     Args:
         batch: rows of DOCUMENTS.
-        by: `domain`, `kind`, `locale`, `source` (the file's path), `metadata:<kind>` or
+        by: `domain`, `kind` (or `document_type`), `locale`, `source` (the file's path),
+            `industry` (SIC code, its words and its division), `specialty`, `metadata:<kind>` or
             `key:<kind>`.
     """
+    by = "kind" if by == "document_type" else by
+    if by in _NAMED:
+        rows = [
+            [pair["value"] for pair in row if pair["kind"] in _NAMED[by]]
+            for row in batch.column("metadata").to_pylist()
+        ]
+        return [_industries(row) for row in rows] if by == "industry" else rows
     if by in _COLUMNS:
         return [[value] for value in batch.column(by).to_pylist()]
     if by == "source":
         return [[source["path"]] for source in batch.column("source").to_pylist()]
     where, _, kind = by.partition(":")
     column = "keys" if where == "key" else where
-    rows: list[list[dict[str, Any]]] = batch.column(column).to_pylist()
-    return [[pair["value"] for pair in row if pair["kind"] == kind] for row in rows]
+    pairs: list[list[dict[str, Any]]] = batch.column(column).to_pylist()
+    return [[pair["value"] for pair in row if pair["kind"] == kind] for row in pairs]
+
+
+def _industries(values: Sequence[str]) -> list[str]:
+    """Return by what names an industry is asked for: as written, its code, words and division.
+
+    >>> _industries(["ELECTRONIC COMPUTERS [3571]"])
+    ['ELECTRONIC COMPUTERS [3571]', '3571', 'ELECTRONIC COMPUTERS', 'manufacturing']
+    """
+    found = list(values)
+    for value in values:
+        codes = _SIC.findall(value)
+        found += codes
+        words = _SIC.sub("", value).strip(" []()-")
+        found += [words] if codes and words else []
+        found += [name for code in codes for span, name in _DIVISIONS if int(code[:2]) in span]
+    return list(dict.fromkeys(found))
 
 
 class OutOfDistribution(Part):
@@ -48,9 +92,13 @@ class OutOfDistribution(Part):
     the others the matching documents leave: so a *kind* that every company has can be held out.
     """
 
-    by: str = Field(pattern=r"^(domain|kind|locale|source|metadata:\S+|key:\S+)$")
-    """`domain`, `kind`, `locale`, `source` (path as listed), `metadata:<kind>` such as
-    `metadata:specialty`, or `key:<kind>`."""
+    by: str = Field(
+        pattern=r"^(domain|kind|document_type|locale|source|industry|specialty|"
+        r"metadata:\S+|key:\S+)$"
+    )
+    """`domain`, `kind` (also `document_type`), `locale`, `source` (path as listed), `industry`
+    (SIC code such as `3571` or `36*`, its words, or a division such as `finance`), `specialty`,
+    `metadata:<kind>`, or `key:<kind>`."""
     values: tuple[str, ...] = Field(min_length=1)
     """Patterns (`*`, `?`, `[…]`) that a value must match; case and width do not matter."""
     name: str = Field(default="test_ood", pattern=r"^test_[a-z0-9_]+$")
