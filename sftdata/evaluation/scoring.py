@@ -27,6 +27,8 @@ from sftdata.types import Sample
 __all__ = ["Row", "score"]
 
 _OTHER = "other"
+_ALIKE = 0.5
+"""Token F1 from which an answer without a number counts as right in accuracy-coverage."""
 _CONFIDENCE = {"high": 1.0, "partial": 0.5, "conflict": 0.5, "none": 0.0}
 _FAULTS: dict[Stance, str] = {
     "refuse": "",
@@ -306,6 +308,7 @@ def _score_answer(row: Row, said: str) -> None:
     if row.stance == "answer":
         row.add(calibrated=f1)
     numbers = number_match(gold, given)
+    row.add(answer_right=f1 >= _ALIKE)
     row.score = f1
     row.fault = f"F1 {f1:.2f}"
     if numbers.gold or numbers.given:
@@ -315,6 +318,7 @@ def _score_answer(row: Row, said: str) -> None:
     if numbers.gold:
         row.add(tat=1, tat_right=numbers.tat == numbers.gold == numbers.given)
         row.add(scale=numbers.digits, scale_right=numbers.scaled)
+        row.add(answer_right=numbers.same == numbers.gold)
         row.score = (f1 + numbers.same / numbers.gold) / 2
         row.fault += f", {numbers.same} of {numbers.gold} numbers right"
 

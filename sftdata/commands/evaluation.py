@@ -1,0 +1,165 @@
+"""`evaluate` and what belongs to it: `probes`, `monitor`, `review`, `judge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sftdata.commands.arguments import AsJson
+from sftdata.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sftdata.evaluation.report import EvaluationReport
+
+__all__ = ["probes", "verbs"]
+
+verbs = typer.Typer()
+probes = typer.Typer(no_args_is_help=True, help="General questions that show what tuning costs.")
+
+Predictions = Annotated[
+    Path, typer.Argument(help="JSONL that `predict` wrote.", show_default=False)
+]
+Dataset = Annotated[
+    Path, typer.Option("--dataset", metavar="DIR", help="The build.", show_default=False)
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Go on where the audit blocks; the report says so.")
+]
+Split = Annotated[str, typer.Option(metavar="NAME", help="The split that was predicted.")]
+
+
+@verbs.command()
+def evaluate(
+    predictions: Predictions,
+    dataset: Dataset,
+    against: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="Predictions of a base model; repeatable."),
+    ] = [],  # noqa: B006
+    split: Split = "test",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")
+    ] = None,
+    json_out: Annotated[
+        Path | None, typer.Option("--json-out", metavar="FILE", help="Write the report as JSON.")
+    ] = None,
+    probe: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE", help="Answers to the general probes: this model's, then the base's."
+        ),
+    ] = [],  # noqa: B006
+    resamples: Annotated[
+        int, typer.Option(min=100, max=100_000, help="Bootstrap resamples of groups.")
+    ] = 1000,
+    interval: Annotated[
+        Literal["percentile", "bca"], typer.Option(help="How intervals are made.")
+    ] = "percentile",
+    seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
+    suspicious: Annotated[
+        float,
+        typer.Option(min=0.05, max=1, help="Share of known 8-word runs that makes a row suspect."),
+    ] = 0.5,
+    excerpts: Annotated[
+        bool, typer.Option(help="Whether the report may show excerpts of samples.")
+    ] = True,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score predictions: by kind, family, language and group, with intervals over groups."""
+    from sftdata.console import progress, say, write
+    from sftdata.evaluation.bootstrap import Resampling
+    from sftdata.evaluation.evaluate import Options, evaluate
+
+    how = Resampling(resamples=resamples, seed=seed, method=interval)
+    options = Options(
+        split=split,
+        force=force,
+        how=how,
+        suspicious=suspicious,
+        excerpts=excerpts,
+        probes=tuple(probe),
+    )
+    with progress() as tell:
+        report = evaluate(predictions, dataset, against=against, options=options, progress=tell)
+    write(report.to_json()) if as_json else _show(report)
+    if json_out is not None:
+        _write(json_out, report.to_json() + "\n")
+        say(f"scores: {json_out}")
+    if out is not None:
+        from sftdata.evaluation.page import html_report
+
+        _write(out, html_report(report))
+        say(f"report: {out}")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    import os
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(part, path)  # noqa: PTH105
+
+
+def _show(report: EvaluationReport) -> None:
+    """Print the headline figures of every run, with intervals."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from sftdata.evaluation.metrics import HEADLINES, metric_named
+    from sftdata.evaluation.summary import gap_words, score_words
+
+    console = Console()
+    console.width = max(console.width, 44 + 30 * len(report.runs) + 30 * (len(report.runs) > 1))
+    counts = ", ".join(f"{n:,} {kind}" for kind, n in report.counts.items())
+    console.print(
+        f"{report.dataset}, split {report.settings.split}: {report.samples:,} samples "
+        f"({counts}) of {report.groups:,} groups",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("metric", no_wrap=True)
+    for run in report.runs:
+        table.add_column(Text(run.name), justify="right", no_wrap=True)
+    gaps = {(d.metric, d.of): d for d in report.differences if (d.by, d.value) == ("all", "")}
+    if len(report.runs) > 1:
+        table.add_column("difference", justify="right", no_wrap=True)
+    scores = {(s.run, s.metric): s for s in report.scores if s.by == "all"}
+    for name in HEADLINES:
+        cells = [scores.get((run.name, name)) for run in report.runs]
+        if not any(cells):
+            continue
+        metric = metric_named(name)
+        row = [score_words(metric, cell) if cell else "—" for cell in cells]
+        gap = gaps.get((name, f"model - {report.runs[-1].name}"))
+        if len(report.runs) > 1:
+            row.append(gap_words(metric, gap) if gap else "—")
+        table.add_row(metric.title + (" (less is better)" if metric.lower else ""), *row)
+    console.print(table)
+    for run in report.runs:
+        lost = {"missing": run.missing, "errors": run.errors, "truncated": run.truncated}
+        told = ", ".join(f"{n:,} {what}" for what, n in lost.items() if n)
+        if told:
+            rule = "missing outputs and errors count as wrong"
+            console.print(Text(f"{run.name}: {told}; {rule}", style="yellow"))
+    for note in report.notes:
+        console.print(Text(note), soft_wrap=True)
+
+
+@probes.command("write")
+def probes_write(
+    file: Annotated[Path, typer.Argument(help="JSONL to write.", show_default=False)],
+) -> None:
+    """Write the probe questions as JSONL of `sample_id` and `messages`, for any model to answer."""
+    from sftdata.console import write
+    from sftdata.evaluation.probe import write_probes
+
+    if file.exists():
+        raise ConfigError(f"{file} exists already; name a new file")
+    write(f"{write_probes(file)} questions in {file}")
