@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import sftdata
-from sftdata.commands import audit, export, families, prediction, schemas
+from sftdata.commands import audit, dedupe, export, families, prediction, schemas
 from sftdata.commands.arguments import AsJson, Config, Overrides, dump
 from sftdata.errors import SftdataError
 
@@ -144,6 +144,7 @@ def build(
 
 
 app.add_typer(audit.verbs)
+app.add_typer(dedupe.verbs)
 app.add_typer(export.verbs)
 app.add_typer(prediction.verbs)
 app.add_typer(families.verbs, name="families")

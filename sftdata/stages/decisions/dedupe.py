@@ -199,9 +199,13 @@ class Dedupe(Decision):
         """Return the pairs that are alike from `floor` on: enough for every threshold above it."""
         return likeness(rows, floor, self.permutations)
 
-    def settle(self, rows: Rows, pairs: Likeness) -> pa.Table:
-        """Return the verdicts at `threshold`, from pairs that were sought at it or lower down."""
-        account = Account(preference(rows.keys, self.survivor, rows.wanted), rows.classes)
+    def settle(self, rows: Rows, pairs: Likeness, precedence: I64 | None = None) -> pa.Table:
+        """Return the verdicts at `threshold`, from pairs that were sought at it or lower down.
+
+        With `precedence`, a number per row, the smallest stays, whatever the rule says.
+        """
+        rank = preference(rows.keys, self.survivor, rows.wanted, precedence)
+        account = Account(rank, rows.classes)
         edges = pairs.at(self.threshold)
         self._settle(rows, edges, account, np.flatnonzero(rows.twins == ALONE))
         paired = np.flatnonzero(rows.twins != ALONE)

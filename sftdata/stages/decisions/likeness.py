@@ -68,6 +68,12 @@ class Likeness:
     numbers: F64
     """Exact Jaccard similarity of the words with digits; 1 where they are the same in order."""
 
+    @classmethod
+    def none(cls) -> Likeness:
+        """Return no pairs."""
+        rows, shares = np.zeros(0, dtype=np.int64), np.zeros(0)
+        return cls(rows, rows, shares, shares)
+
     def __len__(self) -> int:
         """Return the number of pairs."""
         return len(self.left)
@@ -114,7 +120,10 @@ class Rows:
 
     def _places(self, tasks: bool, threshold: float) -> U64:
         """Return a number per row; only rows of one number can be duplicates."""
-        if not tasks and pc.all(pc.equal(self.keys["kind"], "")).as_py():
+        named = pc.not_equal(
+            pc.binary_join_element_wise(self.keys["kind"], self.keys["split"], ""), ""
+        )
+        if not tasks and not pc.any(named).as_py():
             return np.zeros(len(self.ids), dtype=np.uint64)
         kinds, splits = self.keys["kind"].to_pylist(), self.keys["split"].to_pylist()
         paired = (self.twins != ALONE).tolist()

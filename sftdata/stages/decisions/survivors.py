@@ -64,13 +64,16 @@ def quality(text: str, checks: Iterable[Mapping[str, Any]] = (), evidence: int =
     return round(sum(parts), 9)
 
 
-def preference(keys: pa.Table, rule: Survivor, wanted: NDArray[np.bool_]) -> I64:
+def preference(
+    keys: pa.Table, rule: Survivor, wanted: NDArray[np.bool_], precedence: I64 | None = None
+) -> I64:
     """Return the place of each row in the order of preference; the smallest stays.
 
     Args:
         keys: rows sorted by id, with `length`, `published` and `quality`.
         rule: what decides.
         wanted: rows that come before all others (a refusal has them as its twin).
+        precedence: a number per row that comes before even that; the smallest stays.
     """
     _, age = np.unique(keys["published"].to_numpy(), return_inverse=True)
     length = keys["length"].to_numpy()
@@ -81,7 +84,10 @@ def preference(keys: pa.Table, rule: Survivor, wanted: NDArray[np.bool_]) -> I64
         "first": (),
     }
     by_id = np.arange(keys.num_rows)
-    placed = np.lexsort((by_id, *reversed(order[rule]), ~wanted))
+    first = (~wanted, *order[rule], by_id)
+    if precedence is not None:
+        first = (precedence, *first)
+    placed = np.lexsort(first[::-1])
     rank = np.empty(keys.num_rows, dtype=np.int64)
     rank[placed] = by_id
     return rank
