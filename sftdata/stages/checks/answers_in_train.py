@@ -23,6 +23,8 @@ __all__ = ["AnswersInTrainCheck"]
 
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 _LEFT, _RIGHT = r"^[|\s]*", r"[|\s]*$"
+LONG = 8
+"""Words from which a sentence about the same company or patient is told apart from chance."""
 Entry = tuple[str, str]
 """Label and digits."""
 
@@ -34,6 +36,8 @@ class AnswersInTrainCheck(Part):
     figure is found again in another table, beside another year; from a sentence the whole
     sentence. What stands in the prompts of many groups is common property. Figures with fewer
     than `digits` significant digits prove nothing: `Common stock, $0.001 par` is everybody's.
+    In a split by time figures are printed again by design, which is told; the whole row or
+    sentence, word for word, warns.
     """
 
     name: ClassVar[str] = "answers_in_train"
@@ -132,12 +136,11 @@ class AnswersInTrainCheck(Part):
         findings = []
         for number, told in sorted(by_quote.items()):
             mine = owners[number]
-            known = [r for r, strength in told if self._tells(data, mine, r, strength)]
+            long = number not in what and _length(quotes[number]) >= LONG
+            known = [r for r, strength in told if self._tells(data, mine, (r, strength), long=long)]
             if not known:
                 continue
-            severity: Severity = "error"
-            if not any(_same_group(data, mine, r) for r in known):
-                severity = "warning"
+            severity = self._severity(data, mine, known, quotes[number])
             shown = f"{what[number]!r} with its figure" if number in what else "its sentence"
             findings.append(
                 Finding.of(
@@ -158,8 +161,24 @@ class AnswersInTrainCheck(Part):
             )
         return findings
 
-    def _tells(self, data: AuditData, held: list[int], row: int, strength: int) -> bool:
-        """Return whether the likeness is more than chance, seen who the two sides are about."""
+    def _severity(self, data: AuditData, held: list[int], known: list[int], quote: str) -> Severity:
+        """Return how bad it is: by time, a figure printed again is no leak, and a copy warns."""
+        if data.timed:
+            prompts = data.array("prompt")
+            told = (_label(prompts[r].as_py() or "") for r in known)
+            return "warning" if any(_label(quote) in text for text in told) else "info"
+        return "error" if any(_same_group(data, held, r) for r in known) else "warning"
+
+    def _tells(
+        self, data: AuditData, held: list[int], told: tuple[int, int], *, long: bool
+    ) -> bool:
+        """Return whether the likeness is more than chance, seen who the two sides are about.
+
+        A long sentence needs no figure where both sides are known to be about the same one.
+        """
+        row, strength = told
+        if long and int(data.group_codes[row]) in {int(c) for c in data.group_codes[held]} - {-1}:
+            return True
         if _same_group(data, held, row):
             return strength >= self.digits
         return strength >= self.apart
@@ -259,6 +278,12 @@ def _around(data: AuditData, row: int, quote: str) -> str:
         if key and key in _label(line):
             return str(line)
     return str(prompt)
+
+
+def _length(text: str) -> int:
+    """Return the number of words; two Chinese characters count as one."""
+    han = sum("\u3400" <= c <= "\u9fff" for c in text)
+    return len(re.findall(r"[^\W\u3400-\u9fff]+", text)) + han // 2
 
 
 def _digest(text: str) -> str:

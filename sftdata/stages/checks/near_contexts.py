@@ -144,11 +144,13 @@ class NearContextsCheck(Part):
             _stands_in_own(data, row, text, documents)
             for row, text in zip((left, right), texts, strict=True)
         )
-        mild = own and not heavy.intersection(found.held_rows.tolist())
+        recurs = data.timed and _one_group(data, found.train_rows, found.held_rows)
+        mild = recurs or (own and not heavy.intersection(found.held_rows.tolist()))
         severity = "warning" if mild or first != data.train else "error"
         if mild and not _rests_on(data, found.held_rows, texts[1]):
             severity = "info"
         source = " (it stands in the sources of both)" if own else ""
+        source = " (one company or patient, by design of a split by time)" if recurs else source
         return Finding.of(
             self.name,
             severity,  # type: ignore[arg-type]
@@ -160,6 +162,12 @@ class NearContextsCheck(Part):
             example=data.side_by_side(left, right, texts, found.similarity),
             action=self.action,
         )
+
+
+def _one_group(data: AuditData, left: I64, right: I64) -> bool:
+    """Return whether every side is about groups that the other side is about as well."""
+    codes = data.group_codes
+    return -1 not in codes[right] and set(codes[right]) <= set(codes[left])
 
 
 def _of(data: AuditData, rows: I64, split: str) -> I64:

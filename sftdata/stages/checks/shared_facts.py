@@ -7,15 +7,19 @@ from typing import ClassVar
 import numpy as np
 import pyarrow.compute as pc
 
-from sftdata.dataset import AuditData
+from sftdata.dataset import AuditData, Divided
 from sftdata.part import Part
-from sftdata.report import CheckResult, Finding
+from sftdata.report import CheckResult, Finding, Severity
 
 __all__ = ["SharedFactsCheck"]
 
 
 class SharedFactsCheck(Part):
-    """Finds facts (entity, name, period, value) that samples of two splits state."""
+    """Finds facts (entity, name, period, value) that samples of two splits state.
+
+    In a split by time the same company stands on both sides by design, and prints last year's
+    figure again: that is told. It warns where a held-out answer states nothing that train does not.
+    """
 
     name: ClassVar[str] = "shared_facts"
     title: ClassVar[str] = "Facts kept apart"
@@ -37,27 +41,45 @@ class SharedFactsCheck(Part):
         keys = pc.list_flatten(facts)
         named = pc.fill_null(pc.invert(pc.starts_with(keys, "|")), False)
         keep = np.asarray(named, dtype=bool)
-        findings = [
-            Finding.of(
-                self.name,
-                "error",
-                f"The fact {d.key.partition('=')[0]} is stated in {len(d.rows)} splits: {d}",
-                subject=d.key,
-                ids=data.named(d.named),
-                count=d.count,
-                split_pair=d.pair,
-                action=self.action,
-            )
-            for d in data.divided(rows[keep], keys.filter(named))
-        ]
+        divided = data.divided(rows[keep], keys.filter(named))
+        known = _known(data, divided) if data.timed else set()
+        findings = [self._finding(data, d, known) for d in divided]
         distinct = len(pc.unique(keys))
         return CheckResult.of(
             self,
             findings,
-            compared=f"{distinct:,} facts across {len(data.splits)} splits",
+            compared=f"{distinct:,} facts across {len(data.splits)} splits"
+            + ("; that they recur is by design of a split by time" if data.timed else ""),
             metrics={
                 "facts": distinct,
                 "facts_in_two_splits": len(findings),
                 "facts_without_entity": int((~keep).sum()),
             },
         )
+
+    def _finding(self, data: AuditData, found: Divided, known: set[int]) -> Finding:
+        severity: Severity = "error"
+        words = f"The fact {found.key.partition('=')[0]} is stated in {len(found.rows)} splits"
+        if data.timed:
+            held = [r for split, rows in found.rows.items() if split != data.train for r in rows]
+            whole = [r for r in held if r in known]
+            severity = "warning" if whole else "info"
+            words += f", {len(whole)} times as all that an answer states" if whole else ""
+        return Finding.of(
+            self.name,
+            severity,
+            f"{words}: {found}",
+            subject=found.key,
+            ids=data.named(found.named),
+            count=found.count,
+            split_pair=found.pair,
+            action=self.action,
+        )
+
+
+def _known(data: AuditData, divided: list[Divided]) -> set[int]:
+    """Return the held-out rows of whose facts every one is stated in train."""
+    taught = {d.key for d in divided if data.train in d.rows}
+    held = {r for d in divided for s, rows in d.rows.items() if s != data.train for r in rows}
+    facts = data.array("facts")
+    return {r for r in held if taught.issuperset(facts[r].as_py())}
