@@ -20,6 +20,7 @@ from sftdata.families.family import Family
 from sftdata.families.load import load_families
 from sftdata.part import Part
 from sftdata.stages.decisions.balance import Balance
+from sftdata.stages.decisions.dedupe import Mask, Survivor
 from sftdata.stages.decisions.link import Link
 from sftdata.stages.decisions.purge import Purge
 from sftdata.stages.decisions.split import Split
@@ -95,11 +96,20 @@ class DedupeConfig(Part):
     linkage: Literal["direct", "cluster"] = "direct"
     """`direct`: a dropped text is itself this similar to the one that stays; `cluster`: chains of
     similar texts count as one."""
+    survivor: Survivor = "longest"
+    """Which of several duplicates stays: `longest`, `newest` (documents have dates), `best_quality`
+    (checks passed, evidence, no broken characters, letters, length without repeated lines) or
+    `first` (the smallest id). What the rule leaves open goes to the longest, then the smallest id;
+    a sample that a refusal has as its twin comes first."""
     documents: bool = True
     passages: bool = True
     tasks: bool = True
     max_per_template: int | None = Field(default=200, ge=1)
-    """Most samples that differ in numbers, dates and names only."""
+    """Most samples of one kind and split that differ only in what `mask` leaves blank."""
+    mask: tuple[Mask, ...] = ("numbers", "dates")
+    """What is left blank when templates are told: `numbers` (words with digits), `dates` (whole
+    dates and the names of months), `names` (those of the company or patient that the sample is
+    about, as its documents give them)."""
 
 
 class EngineConfig(Part):

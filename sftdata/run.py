@@ -25,10 +25,12 @@ from sftdata.resources import folder
 from sftdata.stages.apply import ApplyToDocuments, ApplyToSamples
 from sftdata.stages.decisions.dedupe import Dedupe
 from sftdata.stages.decisions.link import near_misses
+from sftdata.stages.decisions.skeletons import ListNames
 from sftdata.stages.decisions.split import QUARANTINE, Split
 from sftdata.stages.decisions.split_frozen import groups_file
 from sftdata.stages.engines.parts import code_digest
 from sftdata.stages.files import FILES, list_files
+from sftdata.stages.generate import store
 from sftdata.stages.read import Read
 from sftdata.stages.unpack import IDENTITY, Unpack, rejects, renames
 from sftdata.types import DOCUMENTS
@@ -51,6 +53,7 @@ class Run:
         self._splits: pa.Table | None = None
         self._earlier: tuple[DataFile, ...] = ()
         self._rejects: pa.Table | None = None
+        self._names: tuple[Path | None, str] = (None, "")
         engine = registry.engines.get(config.engine.use)
         more = {"workers": config.engine.workers} if config.engine.use == "local" else {}
         self._engine = engine(work, _code(), progress=progress, **more)
@@ -179,6 +182,11 @@ class Run:
             self._splits = verdicts
         stage = ApplyToDocuments.of(verdicts, self.work, fill=column)
         filled = self._engine.map(data, stage, step=f"{step}_applied")
+        if column == "split" and "names" in self.config.dedupe.mask:
+            named = self._engine.collect(
+                self._engine.map(filled, ListNames(), step="names_applied")
+            )
+            self._names = store(named, self.work, "names")
         out = pc.equal(verdicts.column("verdict"), QUARANTINE)
         if not pc.any(out).as_py():
             return filled
@@ -210,7 +218,11 @@ class Run:
             threshold=config.threshold,
             permutations=config.permutations,
             linkage=config.linkage,
+            survivor=config.survivor,
             max_per_template=config.max_per_template if grain == "task" else None,
+            mask=config.mask,
+            names=self._names[0],
+            names_digest=self._names[1],
         )
 
     @staticmethod

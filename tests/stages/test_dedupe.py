@@ -6,9 +6,11 @@ import random
 import re
 import unicodedata
 from collections import defaultdict
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,11 +20,15 @@ from similarity.oracle import jaccard_of
 from sftdata.errors import ContractError
 from sftdata.part import VERDICTS
 from sftdata.stages.decisions.dedupe import DEDUPE_VERDICTS, Dedupe
+from sftdata.stages.decisions.skeletons import ListNames, skeletons
+from sftdata.stages.decisions.survivors import quality
 from sftdata.types import (
     DOCUMENTS,
     SAMPLES,
+    Check,
     Document,
     Evidence,
+    Key,
     Message,
     Passage,
     Sample,
@@ -436,3 +442,114 @@ def test_a_filing_downloaded_twice_is_one_document(real_data):
     assert set(dropped) == {max(twins)}
     assert dropped[max(twins)]["reason"] == "exact_duplicate"
     assert dropped[max(twins)]["because_of"] == min(twins)
+
+
+def test_a_task_that_a_refusal_needs_stays_whatever_the_rule():
+    given = ("What were net sales of Apple in 2024?", "$391 million in all", "apple", APPLE)
+    rows = (
+        sample("a", *given),
+        sample("b", *given),
+        sample("r", *given, kind="refusal", twin_of="b"),
+    )
+    for rule in ("longest", "newest", "best_quality", "first"):
+        assert reasons(task_verdicts(*rows, survivor=rule))["a"] == "exact_duplicate"
+
+
+def test_best_quality_is_evidence_and_passed_checks_before_length():
+    given = ("What were net sales of Apple in 2024?", "$391 million in all", "apple", APPLE)
+    checked = {"checks": (Check(name="number_recomputes", passed=True),)}
+    failed = {"checks": (Check(name="number_recomputes", passed=False),)}
+    found = task_verdicts(
+        sample("a", *given, **failed), sample("b", *given, **checked), survivor="best_quality"
+    )
+    assert reasons(found) == {"a": "exact_duplicate", "b": ""}
+    assert reasons(
+        task_verdicts(sample("a", *given, **failed), sample("b", *given, **checked))
+    ) == {
+        "a": "",
+        "b": "exact_duplicate",
+    }
+
+
+@pytest.mark.parametrize(
+    ("good", "poor"),
+    [
+        ("The café's sales rose.", "The cafÃ©'s sales rose."),
+        ("The company’s sales rose.", "The companyâ€™s sales rose."),
+        ("公司营业收入增长。", "公司锟斤拷营业收入增长。"),
+        ("Net sales rose by 5%.", "Net sales rose by 5%.\ufffd"),
+        ("Net sales rose by 5%.", "*** Net sales rose by 5%. ***"),
+        ("\n".join(f"Costs of plant {c} fell" for c in "abcdefgh"), "Costs of plant a fell\n" * 8),
+    ],
+)
+def test_quality_prefers_the_clean_copy(good, poor):
+    assert quality(good) > quality(poor)
+
+
+def named_samples(names: dict[str, str]) -> list[Sample]:
+    return [
+        sample(
+            f"s{i}",
+            f"What were net sales of {spoken} in fiscal {2000 + i}?",
+            f"{spoken}'s net sales were ${i * 37} million.",
+            name,
+            f"{PROSE} {i}",
+        )
+        for i, (name, spoken) in enumerate(names.items())
+    ]
+
+
+def test_names_of_the_documents_are_masked_on_request_and_siblings_capped_not_deduplicated(
+    tmp_path,
+):
+    companies = {
+        "acme": ("ACME MILLS, INC.", "Acme Mills"),
+        "bolt": ("Bolt Corp", "Bolt"),
+        "delta": ("Delta Harbor & Sons plc", "Delta Harbor & Sons"),
+    }
+    documents = to_table(
+        [
+            replace(document(n, PROSE), keys=(Key(kind="company_name", value=full),))
+            for n, (full, _) in companies.items()
+        ],
+        Document,
+    )
+    file = tmp_path / "names.parquet"
+    pq.write_table(ListNames()(documents), file)
+    rows = named_samples({n: spoken for n, (_, spoken) in companies.items()})
+    assert set(reasons(task_verdicts(*rows, max_per_template=1)).values()) == {""}
+    masked = {"mask": ("numbers", "dates", "names"), "names": file, "max_per_template": 1}
+    found = task_verdicts(*rows, **masked)
+    assert sorted(reasons(found).values()) == ["", "template_cap", "template_cap"]
+    # The names of other documents stay words: a sample about two companies is no sibling.
+    other = sample("t", "What were net sales of Bolt in fiscal 2000?", "$1 million.", "acme", PROSE)
+    assert reasons(task_verdicts(*rows[:1], other, **masked)) == {"s0": "", "t": ""}
+
+
+def test_a_mask_blanks_what_it_names_and_nothing_else():
+    texts = pa.array(
+        [
+            "On May 1, 2024 Acme had 5 stores.",
+            "On May 1, 2024 Acme had 7 stores.",
+            "On June 3, 2023 Acme had 5 stores.",
+            "On May 1, 2024 Bolt had 5 stores.",
+        ]
+    )
+    names = [["Acme"], ["Acme"], ["Acme"], ["Bolt"]]
+
+    def same(*mask):
+        first, *others = skeletons(texts, mask, names).tolist()
+        return [first == other for other in others]
+
+    assert same() == [False, False, False]
+    assert same("numbers") == [True, False, False]
+    assert same("dates") == [False, True, False]
+    assert same("names") == [False, False, True]
+    assert same("numbers", "dates", "names") == [True, True, True]
+
+
+def test_masked_names_are_text_not_patterns_and_whole_words():
+    texts = pa.array(["A+ (B) rose.", "C rose.", "Applesauce rose.", "sauce rose."])
+    found = skeletons(texts, ["names"], [["A+ (B)"], ["C"], ["Apple"], []]).tolist()
+    assert found[0] == found[1]
+    assert len(set(found[1:])) == 3

@@ -53,20 +53,12 @@ from sftdata.stages.decisions.skeletons import Mask, guessed_names, names_of, sk
 from sftdata.stages.decisions.survivors import Account, Survivor, preference, quality
 from sftdata.types import Document, from_table
 
-__all__ = ["DEDUPE_VERDICTS", "NAMES", "Dedupe", "Likeness", "Mask", "Rows", "Survivor"]
+__all__ = ["DEDUPE_VERDICTS", "Dedupe", "Likeness", "Mask", "Rows", "Survivor"]
 
 I64 = NDArray[np.int64]
 
 DEDUPE_VERDICTS: pa.Schema = VERDICTS.append(pa.field("similarity", pa.float64()))
 """`similarity` is the exact Jaccard similarity with `because_of`; null for what is kept."""
-
-NAMES: pa.Schema = pa.schema(
-    [
-        pa.field("document_id", pa.string(), nullable=False),
-        pa.field("names", pa.list_(pa.string()), nullable=False),
-    ]
-)
-"""What each document calls whom it is about: see `Dedupe.names`."""
 
 
 class Dedupe(Decision):

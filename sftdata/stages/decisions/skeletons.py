@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from sftdata.families.display import short_name, spoken_name
+from sftdata.part import Stage
 from sftdata.quantities import find_dates
 from sftdata.similarity.shingles import read, shingle
-from sftdata.types import Document
+from sftdata.types import Document, from_table
 
-__all__ = ["Mask", "guessed_names", "names_of", "skeletons", "spoken_forms"]
+__all__ = ["NAMES", "ListNames", "Mask", "guessed_names", "names_of", "skeletons", "spoken_forms"]
 
 Mask = Literal["numbers", "dates", "names"]
 """What a skeleton leaves blank. `numbers`: every word with digits, those of dates among them;
 `dates`: whole dates, and the names of months; `names`: the names that are given for a row."""
+
+NAMES: pa.Schema = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("names", pa.list_(pa.string()), nullable=False),
+    ]
+)
+"""What each document calls whom it is about."""
 
 _BLANK = " 0 "
 _BETWEEN = r"[ \t]+(?:(?:of|and|the|de|&)[ \t]+)?"
@@ -58,6 +67,20 @@ def names_of(doc: Document) -> list[str]:
     found = [*doc.key_values("company_name"), *doc.key_values("former_name")]
     found += [doc.meta(kind) for kind in ("entity_name", "phi_name", "patient_name")]
     return spoken_forms(found)
+
+
+class ListNames(Stage):
+    """List what each document calls whom it is about, for the skeletons of its samples."""
+
+    output: ClassVar[pa.Schema] = NAMES
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Return `document_id` and `names` of every document."""
+        rows = [
+            {"document_id": doc.document_id, "names": names_of(doc)}
+            for doc in from_table(batch, Document)
+        ]
+        return pa.Table.from_pylist(rows, schema=NAMES)
 
 
 def spoken_forms(names: Iterable[str]) -> list[str]:
