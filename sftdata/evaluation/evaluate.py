@@ -105,7 +105,7 @@ def evaluate(
     gaps += _leakage_gaps(runs[0], slices, chosen.how)
     tested = forgetting(names, chosen.probes, chosen.how)
     return EvaluationReport(
-        dataset=Path(dataset).resolve().name,
+        dataset=build.report.dataset,
         digest=build.digest,
         forced=build.forced,
         settings=_settings(chosen),
@@ -279,8 +279,9 @@ def _notes(
         yield f"Forced against the audit: {'; '.join(build.forced)}"
     share = len(known) / len(samples)
     yield (
-        f"{len(known)} of {len(samples)} rows are suspicious ({share:.0%}): {why}; the others have "
-        f"at least {chosen.suspicious:.0%} of their 8-word runs in train."
+        f"{len(known)} of {len(samples)} rows ({share:.0%}) are suspicious of leakage: at least "
+        f"{chosen.suspicious:.0%} of their 8-word runs stand in train, or the audit names them "
+        f"with train ({why})."
         if known
         else f"No row is suspicious of leakage: {why}."
     )

@@ -66,7 +66,7 @@ class Sheet:
 
 
 def _summed(sheet: Sheet, metric: Metric, mask: Mask) -> tuple[F64, Mask]:
-    """Return per row what the metric sums, and which rows it applies to."""
+    """Return per row what the metric sums, and which rows have something to add to it."""
     names = sheet.columns_of(metric)
     if not names:
         return np.zeros((len(mask), 0)), np.zeros(len(mask), dtype=np.bool_)
@@ -74,8 +74,8 @@ def _summed(sheet: Sheet, metric: Metric, mask: Mask) -> tuple[F64, Mask]:
     if metric.ranked:
         there = mask & np.isfinite(values).all(axis=1)
         return _by_rank(values[:, 0], values[:, 1], there), there
-    there = mask & np.isfinite(values).any(axis=1)
-    return np.nan_to_num(values), there
+    values = np.nan_to_num(values)
+    return values, mask & (values != 0).any(axis=1)
 
 
 def _by_rank(score: F64, positive: F64, there: Mask) -> F64:
