@@ -21,7 +21,7 @@ from sftdata.audit_groups import read_aliases
 from sftdata.audit_sources import load, rows_of
 from sftdata.dataset import AuditData
 from sftdata.errors import ConfigError
-from sftdata.report import AuditReport, Finding
+from sftdata.report import AuditReport, Finding, every_finding
 from sftdata.similarity.clusters import components
 
 __all__ = ["Repair", "repair"]
@@ -121,7 +121,7 @@ def repair(
     where |= {"aliases": read_aliases(aliases), "excerpts": excerpts}
     data = load(dataset, splits=splits, **where)
     before = audit_data(data, options=options, fail_on=fail_on)
-    state, changes = _settled(data, before, how, options)
+    state, changes = _settled(data, how, options)
     _write(rows_of(dataset, splits), state, data, target, dataset)
     table = _table(data, changes)
     (target / "lineage").mkdir(exist_ok=True)
@@ -136,7 +136,6 @@ def repair(
 
 def _settled(
     data: AuditData,
-    report: AuditReport,
     how: How,
     options: Mapping[str, Mapping[str, Any]] | None,
 ) -> tuple[NDArray[np.object_], list[Change]]:
@@ -145,6 +144,8 @@ def _settled(
     changes: list[Change] = []
     now, rows = data, np.arange(data.rows)
     for _ in range(ROUNDS):
+        with every_finding():
+            report = audit_data(now, options=options)
         found = list(_merged(now, report) if how == "merge" else _removed(now, report, how))
         if not found:
             break
@@ -156,7 +157,6 @@ def _settled(
         if not len(rows):
             break
         now = _with(data, rows, state)
-        report = audit_data(now, options=options)
     return state, changes
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -21,6 +23,7 @@ __all__ = [
     "RunManifest",
     "RunStep",
     "Totals",
+    "every_finding",
     "report_schema",
 ]
 
@@ -30,6 +33,17 @@ Verdict = Literal["clean", "warnings", "blocked"]
 
 LISTED = 100
 """Findings that a check lists one by one; the rest share one finding that still names every id."""
+_LISTED: ContextVar[int | None] = ContextVar("listed", default=LISTED)
+
+
+@contextmanager
+def every_finding() -> Iterator[None]:
+    """Let checks list every finding by itself: a repair must know which rows belong together."""
+    token = _LISTED.set(None)
+    try:
+        yield
+    finally:
+        _LISTED.reset(token)
 
 
 class _Record(BaseModel):
@@ -194,11 +208,10 @@ def _concerned(findings: list[Finding]) -> int:
 
 def _bounded(check: str, found: list[Finding]) -> tuple[Finding, ...]:
     kept: list[Finding] = []
-    levels: tuple[Severity, ...] = ("error", "warning", "info")
-    for severity in levels:
+    for severity in get_args(Severity):
         level = [f for f in found if f.severity == severity]
-        kept += level[:LISTED]
-        rest = level[LISTED:]
+        limit = _LISTED.get() or len(level)
+        kept, rest = [*kept, *level[:limit]], level[limit:]
         if rest:
             ids = dict.fromkeys(i for f in rest for i in f.ids)
             kept.append(

@@ -134,3 +134,39 @@ def test_warnings_can_be_made_to_count(judge, clean, tmp_path, schemas):
     assert audit(built, options=given).exit_code == 0
     assert audit(built, options=given, fail_on="warning").exit_code == 1
     assert judge(documents, samples).exit_code == 0
+
+
+LEAKS = 130
+"""More than a report lists one by one."""
+
+
+def many_copies():
+    said = [f"answer {n} " + " ".join(f"w{n}x{k}" for k in range(12)) for n in range(LEAKS)]
+    return [
+        {"id": f"{split}-{n}", "prompt": text, "completion": text, "split": split}
+        for n, text in enumerate(said)
+        for split in ("train", "test")
+    ]
+
+
+@pytest.mark.parametrize("how", ["purge", "merge", "drop"])
+def test_more_leaks_than_a_report_lists_are_repaired_each_by_itself(tmp_path, how):
+    done = repair(many_copies(), tmp_path / how, how)
+    assert len(done.before.check("exact_duplicates").findings) < LEAKS
+    assert done.after.verdict != "blocked"
+    changed = {r["id"]: r["action"] for r in done.changes.to_pylist()}
+    if how == "merge":
+        # Each pair moves to the split that is learnt from; none draws another with it.
+        assert changed == {f"test-{n}": "moved to train" for n in range(LEAKS)}
+    else:
+        assert changed == {f"train-{n}": "removed" for n in range(LEAKS)}
+
+
+def test_rows_without_splits_lose_only_what_is_faulty_in_itself(tmp_path):
+    rows = [
+        {"id": f"r{n}", "prompt": f"What is {n}?", "completion": f"It is {n}."} for n in range(9)
+    ]
+    rows[4]["completion"] = " "
+    done = repair(rows, tmp_path / "out", "drop")
+    assert done.changes.column("id").to_pylist() == ["r4"]
+    assert [r["id"] for r in rows_of(tmp_path / "out")] == [f"r{n}" for n in range(9) if n != 4]
