@@ -97,7 +97,7 @@ def _is_build(out: Path) -> bool:
 
 def clear(out: Path) -> None:
     """Take away what an earlier build left, its manifest first."""
-    for name in ("manifest.json", "README.md"):
+    for name in ("manifest.json", "README.md", "README_zh.md", "croissant.json"):
         (out / name).unlink(missing_ok=True)
     for name in _FOLDERS:
         if (out / name).exists():

@@ -22,8 +22,8 @@ from sftdata.config import BuildConfig, load_config
 from sftdata.families.load import digest, load_families
 from sftdata.output import claim, clear, describe, tool_versions, write_dataset, write_lineage
 from sftdata.report import RunManifest
-from sftdata.reporting.card import dataset_card
 from sftdata.reporting.html import html_report
+from sftdata.reporting.published import write_cards
 from sftdata.result import BuildResult
 from sftdata.run import Progress, Run
 from sftdata.stages.decisions.checked import Checked
@@ -139,9 +139,8 @@ def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Pat
     (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
     (folder / "report.html").write_text(html_report(report), encoding="utf-8")
     run.note("audit", len(report.checks), started)
-    card = target / "README.md"
-    card.write_text(dataset_card(run.card_inputs(table, lineage, report)), encoding="utf-8")
-    outputs += [card, folder / "report.json", folder / "report.html"]
+    cards = write_cards(run.card_inputs(table, lineage, report), describe(outputs, target), target)
+    outputs += [*cards, folder / "report.json", folder / "report.html"]
     template = config.template.load()[0]
     manifest = RunManifest(
         config=config.model_dump(mode="json"),

@@ -20,7 +20,12 @@ from sftdata.errors import ConfigError
 from sftdata.output import DUPLICATES, VERDICTS_KEPT, Lineage
 from sftdata.part import Decision, Stage
 from sftdata.report import AuditReport, DataFile, RunStep
-from sftdata.reporting.card import CardInputs, count_documents, count_samples, summarise_lengths
+from sftdata.reporting.card_counts import (
+    CardInputs,
+    count_documents,
+    count_samples,
+    summarise_lengths,
+)
 from sftdata.resources import folder
 from sftdata.stages.apply import ApplyToDocuments, ApplyToSamples
 from sftdata.stages.decisions.dedupe import Dedupe

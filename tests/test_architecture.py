@@ -69,7 +69,7 @@ CHAINS = {
         "balance checked dedupe link purge split",
     ),
     "stages/engines": ("parts", "inline local"),
-    "reporting": ("marks charts card", "html"),
+    "reporting": ("marks charts card_counts", "card card_zh croissant", "published html"),
     "commands": ("arguments", "*"),
     "exporting": ("*",),
     "training": ("*",),

@@ -5,24 +5,23 @@ Every sentence is generated from what was counted; nothing is claimed that was n
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
-from sftdata.report import AuditReport
+from sftdata.reporting.card_counts import (
+    SPLITS,
+    CardInputs,
+    LengthSummary,
+    Tally,
+    line,
+    sums,
+    table,
+)
 
-__all__ = ["CardInputs", "Count", "LengthSummary", "count_documents", "count_samples"]
-__all__ += ["dataset_card", "summarise_lengths"]
-
-SPLITS = ("train", "validation", "test")
-"""The splits that are published as files, in the order of the card."""
+__all__ = ["dataset_card"]
 
 KINDS: Mapping[str, str] = {
     "extraction": "structured extraction: the answer is a JSON object of values that were read",
@@ -35,112 +34,15 @@ _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M
 """The hub's size categories, by number of digits from three up."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Count(_Record):
-    """A number of rows that share the values of some columns."""
-
-    key: tuple[str, ...]
-    rows: int
-
-
-class LengthSummary(_Record):
-    """Lengths of the samples, prompt and completion together, in tokens."""
-
-    median: int
-    p95: int
-    longest: int
-    estimated: bool
-    """No tokenizer was configured."""
-    over_limit: int = 0
-    """Samples that are in the dataset though longer than the limit."""
-
-
-class CardInputs(_Record):
-    """What a card is made of. Counts come from `count_samples` and `count_documents`."""
-
-    title: str
-    description: str = ""
-    license: str = "other"
-    """An identifier that the hub knows, or `other`."""
-    license_note: str = ""
-    """What `other` means: whose terms the documents carry."""
-    samples: tuple[Count, ...]
-    """Keys: kind, split, locale, family, domain, text_origin."""
-    documents: tuple[Count, ...] = ()
-    """Keys: reader, domain, locale, split."""
-    groups: dict[str, int] = Field(default_factory=dict)
-    """Groups (companies, patients) per split."""
-    linked_by: tuple[str, ...] = ()
-    """What makes documents belong together: `company`, `patient`."""
-    mixture: dict[str, float] = Field(default_factory=dict)
-    """Share of each kind that was asked for."""
-    removed: dict[str, int] = Field(default_factory=dict)
-    """Reason → how many documents or samples left for it."""
-    lengths: LengthSummary | None = None
-    max_length: int | None = None
-    template: str = ""
-    template_lock: str = ""
-    known_gaps: tuple[str, ...] = ()
-    """What the maker knows to be missing; gaps that show in the counts are added."""
-    audit: AuditReport | None = None
-    generator: str = "sftdata"
-    """Name and version of the program."""
-
-
-_SAMPLE_KEYS = ("kind", "split", "locale", "family", "domain", "text_origin")
-
-
-def count_samples(samples: pa.Table) -> tuple[Count, ...]:
-    """Count SAMPLES by kind, split, locale, family, domain and text origin, sorted.
-
-    >>> row = {k: ["x"] for k in ("kind", "split", "locale", "family", "domain", "text_origin")}
-    >>> count_samples(pa.table(row))[0].rows
-    1
-    """
-    return _counted(samples.select(list(_SAMPLE_KEYS)))
-
-
-def count_documents(documents: pa.Table) -> tuple[Count, ...]:
-    """Count DOCUMENTS by reader, domain, locale and split, sorted."""
-    reader = pc.struct_field(documents["source"].combine_chunks(), "reader")
-    columns = {name: documents[name] for name in ("domain", "locale", "split")}
-    return _counted(pa.table({"reader": reader, **columns}))
-
-
-def _counted(table: pa.Table) -> tuple[Count, ...]:
-    names = table.column_names
-    grouped = table.group_by(names).aggregate([([], "count_all")]).to_pylist()
-    rows = (Count(key=tuple(r[n] for n in names), rows=r["count_all"]) for r in grouped)
-    return tuple(sorted(rows, key=lambda count: count.key))
-
-
-def summarise_lengths(samples: pa.Table) -> LengthSummary | None:
-    """Summarise the token counts of SAMPLES; None where there are no rows."""
-    if samples.num_rows == 0:
-        return None
-    total = pc.add(samples["prompt_tokens"], samples["completion_tokens"]).to_numpy()
-    median, p95 = np.percentile(total, [50, 95], method="higher")
-    return LengthSummary(
-        median=int(median),
-        p95=int(p95),
-        longest=int(total.max()),
-        estimated=bool(pc.any(samples["tokens_estimated"]).as_py()),
-        over_limit=int(pc.sum(samples["over_length"]).as_py() or 0),
-    )
-
-
 def dataset_card(inputs: CardInputs) -> str:
     """Write the card: YAML header for the hub, then Markdown.
 
     The header names the data files of each split that has rows, so `load_dataset("out/")` takes
     `data/*.parquet` alone and never the lineage or audit files beside it.
     """
-    tally = _Tally(inputs)
+    tally = Tally(inputs)
     sections = [
-        f"# {_line(inputs.title)}",
+        f"# {line(inputs.title)}",
         inputs.description.strip(),
         _overview(tally),
         _contents(tally),
@@ -154,50 +56,13 @@ def dataset_card(inputs: CardInputs) -> str:
     return f"---\n{_header(tally)}---\n\n{body}\n"
 
 
-class _Tally:
-    """The counts, summed up along one or more keys."""
-
-    def __init__(self, inputs: CardInputs) -> None:
-        self.inputs = inputs
-        self.rows = sum(count.rows for count in inputs.samples)
-
-    def by(self, *keys: str) -> dict[tuple[str, ...], int]:
-        places = [_SAMPLE_KEYS.index(key) for key in keys]
-        return _sums(self.inputs.samples, places)
-
-    def names(self, key: str) -> list[str]:
-        return [name for (name,) in self.by(key)]
-
-    @property
-    def splits(self) -> list[str]:
-        found = self.names("split")
-        return [s for s in SPLITS if s in found] + [s for s in found if s not in SPLITS]
-
-    @property
-    def kinds(self) -> list[str]:
-        found = self.names("kind")
-        return [k for k in KINDS if k in found] + [k for k in found if k not in KINDS]
-
-    @property
-    def languages(self) -> list[str]:
-        return sorted({re.split(r"[-_]", name)[0].lower() for name in self.names("locale")} - {""})
-
-
-def _sums(counts: Iterable[Count], places: Sequence[int]) -> dict[tuple[str, ...], int]:
-    sums: dict[tuple[str, ...], int] = {}
-    for count in counts:
-        key = tuple(count.key[place] for place in places)
-        sums[key] = sums.get(key, 0) + count.rows
-    return dict(sorted(sums.items()))
-
-
-def _header(tally: _Tally) -> str:
+def _header(tally: Tally) -> str:
     inputs, kinds = tally.inputs, tally.kinds
     tasks = ["text-generation"]
     if {"evidence", "refusal"} & set(kinds):
         tasks.append("question-answering")
     header: dict[str, Any] = {  # the digest in it makes `datasets` see that files have changed
-        "pretty_name": _line(inputs.title),
+        "pretty_name": line(inputs.title),
         "language": tally.languages,
         "license": inputs.license,
         "task_categories": tasks,
@@ -220,7 +85,7 @@ def _header(tally: _Tally) -> str:
     return dumped
 
 
-def _overview(tally: _Tally) -> str:
+def _overview(tally: Tally) -> str:
     documents = sum(count.rows for count in tally.inputs.documents)
     source = f" made from {documents:,} documents" if documents else ""
     kinds = [f"- {KINDS.get(k, k)} ({tally.by('kind')[k,]:,})" for k in tally.kinds]
@@ -229,7 +94,7 @@ def _overview(tally: _Tally) -> str:
         "`completion` (chat messages), and with them the lineage: document ids, passages, "
         "evidence spans, checks and the family that made it."
     )
-    note = _line(tally.inputs.license_note)
+    note = line(tally.inputs.license_note)
     license_ = f"License: {tally.inputs.license}. {note}" if note else ""
     return "\n\n".join(part for part in (text, "\n".join(kinds), license_) if part)
 
@@ -240,19 +105,19 @@ _ORIGIN = (
 )
 
 
-def _contents(tally: _Tally) -> str:
+def _contents(tally: Tally) -> str:
     cells, locales = tally.by("kind", "split", "locale"), tally.names("locale")
     columns = [(split, locale) for split in tally.splits for locale in locales]
     rows = [[kind, *(f"{cells.get((kind, *c), 0):,}" for c in columns)] for kind in tally.kinds]
     totals = tally.by("split", "locale")
     rows.append(["all", *(f"{totals.get(column, 0):,}" for column in columns)])
-    text = ["## Contents", "", _table(["kind", *(" ".join(c) for c in columns)], rows)]
+    text = ["## Contents", "", table(["kind", *(" ".join(c) for c in columns)], rows)]
     origin = [
         [name, f"{rows:,}", f"{rows / tally.rows:.1%}"]
         for (name,), rows in tally.by("text_origin").items()
     ]
     text += ["", _ORIGIN]
-    text += ["", _table(["text origin", "samples", "share"], origin)]
+    text += ["", table(["text origin", "samples", "share"], origin)]
     lengths = tally.inputs.lengths
     if lengths is not None:
         text += ["", _lengths(tally.inputs, lengths)]
@@ -272,36 +137,36 @@ def _lengths(inputs: CardInputs, lengths: LengthSummary) -> str:
     return text
 
 
-def _making(tally: _Tally) -> str:
+def _making(tally: Tally) -> str:
     inputs = tally.inputs
     text = ["## How it was made"]
     if inputs.documents:
-        rows = [[*key, f"{n:,}"] for key, n in _sums(inputs.documents, [0, 1, 2]).items()]
-        text += ["", _table(["reader", "domain", "locale", "documents"], rows)]
+        rows = [[*key, f"{n:,}"] for key, n in sums(inputs.documents, [0, 1, 2]).items()]
+        text += ["", table(["reader", "domain", "locale", "documents"], rows)]
     families = [
         [family, kind, f"{n:,}"] for (family, kind), n in tally.by("family", "kind").items()
     ]
-    text += ["", _table(["task family", "kind", "samples"], families)]
+    text += ["", table(["task family", "kind", "samples"], families)]
     if inputs.mixture:
         rows = [
             [kind, f"{share:.1%}", f"{tally.by('kind').get((kind,), 0) / tally.rows:.1%}"]
             for kind, share in sorted(inputs.mixture.items())
             if tally.rows
         ]
-        text += ["", _table(["kind", "share asked for", "share reached"], rows)]
+        text += ["", table(["kind", "share asked for", "share reached"], rows)]
     if inputs.removed:
         rows = [[reason, f"{n:,}"] for reason, n in sorted(inputs.removed.items())]
-        text += ["", "What left on the way, by reason:", "", _table(["reason", "rows"], rows)]
+        text += ["", "What left on the way, by reason:", "", table(["reason", "rows"], rows)]
     if inputs.template:
         lock = f" (lock `{inputs.template_lock}`)" if inputs.template_lock else ""
-        text += ["", f"Lengths belong to the chat template `{_line(inputs.template)}`{lock}."]
-    text += ["", f"Made by {_line(inputs.generator)}; `manifest.json` repeats every setting."]
+        text += ["", f"Lengths belong to the chat template `{line(inputs.template)}`{lock}."]
+    text += ["", f"Made by {line(inputs.generator)}; `manifest.json` repeats every setting."]
     return "\n".join(text)
 
 
-def _splits(tally: _Tally) -> str:
+def _splits(tally: Tally) -> str:
     inputs, audit = tally.inputs, tally.inputs.audit
-    documents = _sums(inputs.documents, [3])
+    documents = sums(inputs.documents, [3])
     rows = [
         [
             split,
@@ -311,28 +176,30 @@ def _splits(tally: _Tally) -> str:
         ]
         for split in tally.splits
     ]
-    text = ["## Splits and leakage", "", _table(["split", "samples", "documents", "groups"], rows)]
+    text = ["## Splits and leakage", "", table(["split", "samples", "documents", "groups"], rows)]
     if inputs.linked_by:
-        by = ", ".join(map(_line, inputs.linked_by))
+        by = ", ".join(map(line, inputs.linked_by))
         text += ["", f"Documents were grouped by {by} and split by group, before any sample was"]
         text[-1] += " made."
     if audit is None:
         return "\n".join([*text, "", "The dataset has not been audited."])
     checks = [[c.title, c.status.replace("_", " "), c.compared or c.why] for c in audit.checks]
-    verdict = f"Audit verdict: **{audit.verdict}**. {_line(audit.meaning)}"
-    return "\n".join([*text, "", verdict, "", _table(_AUDIT_HEAD, checks)])
+    verdict = f"Audit verdict: **{audit.verdict}**. {line(audit.meaning)}"
+    return "\n".join([*text, "", verdict, "", table(_AUDIT_HEAD, checks)])
 
 
 _AUDIT_HEAD = ("check", "status", "what was compared")
 
 _DOMAIN_LIMITS: Mapping[str, str] = {
     "finance": "financial, investment, tax or accounting advice",
-    "medicine": "medical advice: no diagnosis, triage or treatment",
+    "medical": "medical advice: no diagnosis, triage or treatment",
 }
+_ALSO_CALLED: Mapping[str, str] = {"medicine": "medical"}
 
 
-def _use(tally: _Tally) -> str:
-    named = [text for domain, text in _DOMAIN_LIMITS.items() if (domain,) in tally.by("domain")]
+def _use(tally: Tally) -> str:
+    domains = {_ALSO_CALLED.get(name, name) for name in tally.names("domain")}
+    named = [text for domain, text in _DOMAIN_LIMITS.items() if domain in domains]
     advice = "\n".join(
         f"- {text[0].upper()}{text[1:]}." for text in named or ["professional advice"]
     )
@@ -347,9 +214,9 @@ Neither the dataset nor what a model trained on it says is, or may stand in for:
 - A qualified reader, where a decision about a person or a company is made."""
 
 
-def _gaps(tally: _Tally) -> str:
+def _gaps(tally: Tally) -> str:
     inputs = tally.inputs
-    gaps = [_line(gap) for gap in inputs.known_gaps]
+    gaps = [line(gap) for gap in inputs.known_gaps]
     cells = tally.by("kind", "split", "locale")
     for kind in tally.kinds:
         for split in tally.splits:
@@ -361,13 +228,13 @@ def _gaps(tally: _Tally) -> str:
         gaps.append("Token counts are estimates: no tokenizer was configured.")
     if inputs.audit is not None:
         open_ones = [c for c in inputs.audit.checks if c.status == "not_verified"]
-        gaps += [f"Not verified: {_line(c.title)} ({_line(c.why)})" for c in open_ones]
+        gaps += [f"Not verified: {line(c.title)} ({line(c.why)})" for c in open_ones]
     if not gaps:
         return ""
     return "\n".join(["## Known gaps", "", *(f"- {gap}" for gap in gaps)])
 
 
-def _loading(tally: _Tally) -> str:
+def _loading(tally: Tally) -> str:
     held_out = ', eval_dataset=data["validation"]' if "validation" in tally.splits else ""
     train = next(iter(tally.splits), "train")
     return f"""## Load and train
@@ -387,14 +254,3 @@ config = SFTConfig(output_dir="model", max_length=None, completion_only_loss=Tru
 trainer = SFTTrainer("YOUR-MODEL", args=config, train_dataset=data["{train}"]{held_out})
 trainer.train()
 ```"""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(map(_line, head))} |", f"|{' --- |' * len(head)}"]
-    return "\n".join(lines + [f"| {' | '.join(map(_line, row))} |" for row in rows])
-
-
-def _line(text: str) -> str:
-    """Put text on one line of Markdown, with nothing in it that would open a cell or a tag."""
-    plain = " ".join(text.split())
-    return plain.replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

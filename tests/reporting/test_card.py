@@ -9,12 +9,12 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from sftdata.report import AuditReport, CheckResult, Totals
-from sftdata.reporting.card import (
+from sftdata.reporting.card import dataset_card
+from sftdata.reporting.card_counts import (
     CardInputs,
     Count,
     count_documents,
     count_samples,
-    dataset_card,
     summarise_lengths,
 )
 from sftdata.types import Document, Message, Sample, Source, to_table
@@ -197,7 +197,11 @@ def test_gaps_are_found_in_the_counts():
 
 @pytest.mark.parametrize(
     ("domain", "words", "absent"),
-    [("finance", "- Financial", "- Medical"), ("medicine", "- Medical", "- Financial")],
+    [
+        ("finance", "- Financial", "- Medical"),
+        ("medical", "- Medical", "- Financial"),
+        ("medicine", "- Medical", "- Financial"),
+    ],
 )
 def test_unsuitable_use_fits_the_domain(domain, words, absent):
     key = ("evidence", "train", "en", "f", domain, "source")
