@@ -13,9 +13,15 @@ import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
+from sftdata.similarity import kernels
+from sftdata.similarity.fast import in_order, ready
+from sftdata.similarity.ranges import blocks, spread
 from sftdata.similarity.shingles import Shingles
 
 __all__ = ["EMPTY", "as_datasketch", "estimate", "signatures"]
+
+U32 = NDArray[np.uint32]
+I64 = NDArray[np.int64]
 
 EMPTY = np.uint32(0xFFFFFFFF)
 """The value in every column of a text without shingles."""
@@ -58,34 +64,56 @@ def _mix(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return mixed
 
 
-def signatures(shingles: Shingles, *, permutations: int = 128) -> NDArray[np.uint32]:
+def signatures(
+    shingles: Shingles, *, permutations: int = 128, rows: NDArray[np.int64] | None = None
+) -> NDArray[np.uint32]:
     """Return one MinHash signature per text, shape `(len(shingles), permutations)`.
+
+    With `rows` only those texts are signed: `(len(rows), permutations)`.
 
     >>> import pyarrow as pa
     >>> from sftdata.similarity.shingles import shingle
     >>> signatures(shingle(pa.array(["net sales rose by five percent", ""]))).shape
     (2, 128)
     """
-    result = np.full((len(shingles), permutations), EMPTY, dtype=np.uint32)
-    filled = np.flatnonzero(np.diff(shingles.offsets))
-    starts = shingles.offsets[filled]
-    ends = shingles.offsets[filled + 1]
-    row = 0
-    while row < len(filled):
-        stop = int(np.searchsorted(ends, starts[row] + BLOCK, side="right"))
-        if stop <= row:
-            _sign_long(shingles.hashes[starts[row] : ends[row]], result[filled[row]])
-            row += 1
-            continue
-        hashes = _mix(shingles.hashes[starts[row] : ends[stop - 1]])
-        result[filled[row:stop]] = _sign(hashes, starts[row:stop] - starts[row], permutations)
-        row = stop
-    return result
+    starts, ends = shingles.offsets[:-1], shingles.offsets[1:]
+    if rows is not None:
+        starts, ends = starts[rows], ends[rows]
+    signed = np.full((len(starts), permutations), EMPTY, dtype=np.uint32)
+    filled = np.flatnonzero(ends > starts)
+    starts, ends = starts[filled], ends[filled]
+    pairs = _permutations(permutations)
+    compiled = ready(int((ends - starts).sum()) * 4)
+
+    def sign(span: tuple[int, int]) -> None:
+        here = slice(*span)
+        if compiled:
+            hashes = shingles.hashes
+            kernels.sign(hashes, starts[here], ends[here], pairs, signed, filled[here])
+        else:
+            _sign(shingles.hashes, starts[here], ends[here], signed, filled[here])
+
+    for _ in in_order(sign, blocks(ends - starts, BLOCK)):
+        pass
+    return signed
 
 
-def _sign(
-    hashes: NDArray[np.uint32], starts: NDArray[np.int64], permutations: int
-) -> NDArray[np.uint32]:
+def _sign(hashes: U32, starts: I64, ends: I64, out: U32, rows: I64) -> None:
+    """Write the signatures of some rows; there are few of them, or one that is long."""
+    sizes = ends - starts
+    if sizes[0] > BLOCK:
+        row, first = out[rows[0]], np.zeros(1, dtype=np.int64)
+        for start in range(int(starts[0]), int(ends[0]), BLOCK):
+            part = _mix(hashes[start : min(start + BLOCK, int(ends[0]))])
+            np.minimum(row, _lowest(part, first, len(row))[0], out=row)
+        return
+    whole = (starts[1:] == ends[:-1]).all()
+    chosen = hashes[starts[0] : ends[-1]] if whole else hashes[spread(starts, sizes)]
+    out[rows] = _lowest(_mix(chosen), np.cumsum(sizes) - sizes, out.shape[1])
+
+
+def _lowest(hashes: U32, starts: I64, permutations: int) -> U32:
+    """Return the smallest value of each permutation over each stretch of mixed hashes."""
     found = np.empty((permutations, len(starts)), dtype=np.uint32)
     values = np.empty_like(hashes)
     for column, (a, b) in enumerate(zip(*_permutations(permutations), strict=True)):
@@ -93,14 +121,6 @@ def _sign(
         np.add(values, b, out=values)
         np.minimum.reduceat(values, starts, out=found[column])
     return found.T
-
-
-def _sign_long(hashes: NDArray[np.uint32], row: NDArray[np.uint32]) -> None:
-    """Sign one text that is longer than a block, a block at a time."""
-    first = np.zeros(1, dtype=np.int64)
-    for start in range(0, len(hashes), BLOCK):
-        part = _sign(_mix(hashes[start : start + BLOCK]), first, len(row))
-        np.minimum(row, part[0], out=row)
 
 
 def estimate(left: NDArray[np.uint32], right: NDArray[np.uint32]) -> NDArray[np.float64]:

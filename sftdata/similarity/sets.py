@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdata.similarity import kernels
+from sftdata.similarity.fast import in_order, ready
+from sftdata.similarity.ranges import blocks, spread
 from sftdata.similarity.shingles import Shingles
 
-__all__ = ["Sets", "intersections", "shingle_sets"]
+__all__ = ["Sets", "blocks", "intersections", "shingle_sets", "spread"]
 
 LOW = np.uint64(0xFFFFFFFF)
 HIGH = np.uint64(32)
-BLOCK = 1 << 20
-"""Elements at a time; three arrays of 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +36,6 @@ class Sets:
         return np.searchsorted(self.rows, rows)
 
 
-def blocks(sizes: NDArray[np.int64], limit: int = BLOCK) -> list[tuple[int, int]]:
-    """Cut consecutive items into ranges of about `limit` elements in all.
-
-    >>> blocks(np.array([3, 3, 9, 1, 1]), limit=6)
-    [(0, 2), (2, 3), (3, 5)]
-    """
-    ends = np.cumsum(sizes)
-    ranges, start, before = [], 0, 0
-    while start < len(sizes):
-        stop = max(int(np.searchsorted(ends, before + limit, side="right")), start + 1)
-        ranges.append((start, stop))
-        before = int(ends[stop - 1])
-        start = stop
-    return ranges
-
-
-def spread(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the positions `starts[i] … starts[i] + sizes[i] - 1` of every `i`, one after another.
-
-    >>> spread(np.array([10, 50]), np.array([3, 2])).tolist()
-    [10, 11, 12, 50, 51]
-    """
-    before = np.cumsum(sizes) - sizes
-    return np.arange(int(sizes.sum()), dtype=np.int64) + np.repeat(starts - before, sizes)
-
-
 def shingle_sets(shingles: Shingles, rows: NDArray[np.int64] | None = None) -> Sets:
     """Return the shingle sets of some rows (all by default; sorted and distinct if given)."""
     if rows is None:
@@ -69,12 +44,15 @@ def shingle_sets(shingles: Shingles, rows: NDArray[np.int64] | None = None) -> S
     lengths = shingles.offsets[rows + 1] - starts
     sizes = np.zeros(len(rows), dtype=np.int64)
     hashes = np.empty(int(lengths.sum()), dtype=np.uint32)
-    end = 0
-    for first, last in blocks(lengths):
-        span = lengths[first:last]
-        keys = _tagged(shingles.hashes[spread(starts[first:last], span)], span)
+
+    def sort(part: tuple[int, int]) -> NDArray[np.uint64]:
+        span = slice(*part)
+        keys = _tagged(shingles.hashes[spread(starts[span], lengths[span])], lengths[span])
         keys.sort()
-        keys = keys[np.append(True, keys[1:] != keys[:-1])] if keys.size else keys
+        return keys[np.append(True, keys[1:] != keys[:-1])] if keys.size else keys
+
+    parts, end = blocks(lengths), 0
+    for (first, last), keys in zip(parts, in_order(sort, parts), strict=True):
         sizes[first:last] = np.bincount((keys >> HIGH).astype(np.int64), minlength=last - first)
         hashes[end : end + len(keys)] = keys & LOW
         end += len(keys)
@@ -96,14 +74,24 @@ def intersections(
     """Return how many shingles each pair of sets has in common."""
     shared = np.zeros(len(left_places), dtype=np.int64)
     a, b = left.sizes[left_places], right.sizes[right_places]
-    for first, last in blocks(a + b):
-        span = slice(first, last)
-        positions = spread(left.offsets[left_places[span]], a[span])
-        others = spread(right.offsets[right_places[span]], b[span])
+    compiled = ready(int((a + b).sum()) * 4)
+
+    def count(part: tuple[int, int]) -> None:
+        span = slice(*part)
+        here, there = left_places[span], right_places[span]
+        if compiled:
+            one, other = (left.offsets, left.hashes), (right.offsets, right.hashes)
+            kernels.overlaps(one, other, here, there, shared[span])
+            return
+        positions = spread(left.offsets[here], a[span])
+        others = spread(right.offsets[there], b[span])
         keys = np.concatenate(
             [_tagged(left.hashes[positions], a[span]), _tagged(right.hashes[others], b[span])]
         )
         keys.sort()
         twice = keys[1:][keys[1:] == keys[:-1]] >> HIGH
-        shared[span] = np.bincount(twice.astype(np.int64), minlength=last - first)
+        shared[span] = np.bincount(twice.astype(np.int64), minlength=len(here))
+
+    for _ in in_order(count, blocks(a + b)):
+        pass
     return shared

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sftdata.similarity import kernels
+from sftdata.similarity.fast import in_order, ready
 from sftdata.similarity.words import (
     TextArray,
     Words,
@@ -21,6 +24,9 @@ from sftdata.similarity.words import (
 )
 
 __all__ = ["Grams", "Reading", "Shingles", "grams", "read", "shingle"]
+
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def shingle(texts: TextArray, *, words: int = 5, mask_numbers: bool = False) -> 
     >>> bool(found.digests[0] == found.digests[1])
     True
     """
-    return _collect(texts, grams(texts, words=words, mask_numbers=mask_numbers))
+    return _collect(_bytes(texts) // 2, _mapped(_halved, texts, words, mask_numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +100,22 @@ def read(texts: TextArray, *, words: int = 5, skeletons: bool = True) -> Reading
     >>> found.numbers.words.tolist(), bool(found.skeletons[0] == found.skeletons[1])
     ([3, 3], True)
     """
-    numbers: list[Grams] = []
+    numbers: list[Shingles] = []
     blanked = [np.zeros(0, dtype=np.uint64)]
 
-    def passing() -> Iterator[Grams]:
-        for part in grams(texts, words=words):
-            numbers.append(_grams(_numbers_of(part.found), 1))
-            blanked.append(_skeletons(part.found) if skeletons else np.zeros_like(part.digests))
+    def reading(part: Grams) -> tuple[Shingles, Shingles, NDArray[np.uint64]]:
+        found = _halved(_grams(_numbers_of(part.found), 1))
+        blank = _skeletons(part.found) if skeletons else np.zeros_like(part.digests)
+        return _halved(part), found, blank
+
+    def passing() -> Iterator[Shingles]:
+        for part, found, blank in _mapped(reading, texts, words, mask_numbers=False):
+            numbers.append(found)
+            blanked.append(blank)
             yield part
 
-    shingles = _collect(texts, passing())
-    return Reading(shingles, _collect(texts, iter(numbers)), np.concatenate(blanked))
+    shingles = _collect(_bytes(texts) // 2, passing())
+    return Reading(shingles, _collect(0, numbers), np.concatenate(blanked))
 
 
 MONTHS = (
@@ -114,9 +125,16 @@ MONTHS = (
 BLANK = np.uint64(1)
 
 
+SUSPECT_BITS = np.uint64(64 - 12)
+
+
 @cache
-def _months() -> NDArray[np.uint64]:
-    return np.sort(word_hashes(pa.array([MONTHS], pa.large_string())).hashes)
+def _months() -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return the hashes of the months, and which first 12 bits are those of one."""
+    months = np.sort(word_hashes(pa.array([MONTHS], pa.large_string())).hashes)
+    suspects = np.zeros(1 << 12, dtype=np.bool_)
+    suspects[months >> SUSPECT_BITS] = True
+    return months, suspects
 
 
 def _numbers_of(found: Words) -> Words:
@@ -127,25 +145,41 @@ def _numbers_of(found: Words) -> Words:
 
 
 def _skeletons(found: Words) -> NDArray[np.uint64]:
-    months = _months()
-    place = np.minimum(np.searchsorted(months, found.hashes), len(months) - 1)
-    blank = found.numeric | (months[place] == found.hashes)
+    months, suspects = _months()
+    if ready(found.hashes.nbytes):
+        arrays = (found.offsets, found.hashes, found.numeric)
+        return np.asarray(kernels.blanked(*arrays, suspects, months, BLANK))
+    blank = found.numeric.copy()
+    maybe = np.flatnonzero(suspects[found.hashes >> SUSPECT_BITS])
+    blank[maybe] |= np.isin(found.hashes[maybe], months)
     sums = prefix_hashes(np.where(blank, BLANK, found.hashes))
     begins, ends = found.offsets[:-1], found.offsets[1:]
     return np.where(ends > begins, span_hashes(sums, begins, ends), np.uint64(0))
 
 
-def _collect(texts: TextArray, parts: Iterator[Grams]) -> Shingles:
-    """Put the parts together, with 32 bits of each hash."""
+def _halved(part: Grams) -> Shingles:
+    """Keep 32 bits of each hash: enough for sets of one text, and half the memory."""
+    hashes = np.empty(len(part.hashes), dtype=np.uint32)
+    np.right_shift(part.hashes, np.uint64(32), out=hashes, casting="unsafe")
+    return Shingles(part.offsets, hashes, part.digests, part.words)
+
+
+def _collect(room: int, parts: Iterable[Shingles]) -> Shingles:
+    """Put the parts together, with room for about as many hashes as there will be.
+
+    A word takes two bytes or more, but for a few characters that NFKC makes several words of.
+    """
     offsets = [np.zeros(1, dtype=np.int64)]
     digests = [np.zeros(0, dtype=np.uint64)]
     counts = [np.zeros(0, dtype=np.int64)]
-    # A word takes two bytes or more, so this is enough; pages that are not written take no memory.
-    hashes = np.empty(_bytes(texts) // 2 + len(texts) + 1, dtype=np.uint32)
+    # Pages that are not written take no memory.
+    hashes = np.empty(room, dtype=np.uint32)
     end = 0
     for part in parts:
         stop = end + len(part.hashes)
-        np.right_shift(part.hashes, np.uint64(32), out=hashes[end:stop], casting="unsafe")
+        if stop > len(hashes):
+            hashes.resize(2 * stop, refcheck=False)
+        hashes[end:stop] = part.hashes
         offsets.append(part.offsets[1:] + end)
         digests.append(part.digests)
         counts.append(part.words)
@@ -162,15 +196,25 @@ def grams(texts: TextArray, *, words: int, mask_numbers: bool = False) -> Iterat
     Raises:
         ValueError: `words` is less than 1.
     """
+    return _mapped(lambda part: part, texts, words, mask_numbers)
+
+
+def _mapped(
+    function: Callable[[Grams], Part], texts: TextArray, words: int, mask_numbers: bool
+) -> Iterator[Part]:
+    """Yield what the function makes of each chunk, in order; reading and function in threads."""
     if words < 1:
         raise ValueError(f"words must be at least 1, not {words}")
-    for chunk in chunks(texts):
-        found = word_hashes(chunk, mask_numbers=mask_numbers)
-        yield _grams(found, words)
+    return in_order(
+        lambda chunk: function(_grams(word_hashes(chunk, mask_numbers=mask_numbers), words)),
+        chunks(texts),
+    )
 
 
 def _grams(found: Words, words: int) -> Grams:
     offsets, hashes = found.offsets, found.hashes
+    if ready(hashes.nbytes):
+        return _compiled_grams(found, words)
     sums = prefix_hashes(hashes)
     counts = np.diff(offsets)
     begins, ends = offsets[:-1], offsets[1:]
@@ -192,6 +236,14 @@ def _grams(found: Words, words: int) -> Grams:
         words=counts,
         found=found,
     )
+
+
+def _compiled_grams(found: Words, words: int) -> Grams:
+    places = np.zeros(len(found.offsets), dtype=np.int64)
+    hashes = np.empty(len(found.hashes), dtype=np.uint64)
+    digests = np.empty(len(found.offsets) - 1, dtype=np.uint64)
+    kernels.grams(found.offsets, found.hashes, words, places, hashes, digests)
+    return Grams(places, hashes[: places[-1]], digests, np.diff(found.offsets), found)
 
 
 def _bytes(texts: TextArray) -> int:

@@ -30,6 +30,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sftdata.similarity import kernels
+from sftdata.similarity.fast import ready
+from sftdata.similarity.kernels import AWKWARD, COMMA, NINE, POINT, SINGLE, ZERO
+
 __all__ = ["TextArray", "Words", "chunks", "prefix_hashes", "span_hashes", "word_hashes"]
 
 TextArray: TypeAlias = "pa.Array | pa.ChunkedArray"
@@ -38,10 +42,6 @@ I64: TypeAlias = NDArray[np.int64]
 
 CHUNK_TEXTS = 256
 CHUNK_BYTES = 1 << 20
-SINGLE = np.uint32(1 << 31)
-"""Marks a code point that is a word by itself."""
-AWKWARD = np.uint32(1 << 30)
-"""Marks a code point whose NFKC form depends on its neighbours or is longer than one."""
 SINGLE_RANGES = (
     (0x2E80, 0x2FDF),
     (0x3005, 0x3007),
@@ -57,7 +57,6 @@ SINGLE_RANGES = (
     (0x1B000, 0x1B16F),
     (0x20000, 0x323AF),
 )
-POINT, COMMA, ZERO, NINE = 46, 44, 48, 57
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,8 @@ def word_hashes(texts: pa.Array, *, mask_numbers: bool = False) -> Words:
     >>> words.offsets.tolist(), bool((words.hashes[:2] == words.hashes[2:4]).all())
     ([0, 2, 4, 8], True)
     """
+    if ready(_offsets(texts)[-1] - _offsets(texts)[0]):
+        return _compiled_words(texts, mask_numbers)
     codes, offsets = _fold(texts)
     first = np.zeros(len(codes) + 1, dtype=np.bool_)
     first[offsets[:-1]] = True
@@ -109,6 +110,37 @@ def word_hashes(texts: pa.Array, *, mask_numbers: bool = False) -> Words:
     return Words(np.searchsorted(starts, offsets).astype(np.int64), hashes, numeric)
 
 
+def _compiled_words(texts: pa.Array, mask_numbers: bool) -> Words:
+    """Do the same with the compiled reader; it stops at each text that Python must normalise."""
+    offsets = _offsets(texts)
+    data = _data(texts, offsets)
+    offsets = offsets - offsets[0]
+    longest = int(np.diff(offsets).max(initial=0))
+    places = np.zeros(len(offsets), dtype=np.int64)
+    codes = np.empty(longest, dtype=np.uint32)
+    hashes = np.empty(len(data), dtype=np.uint64)
+    numeric = np.empty(len(data), dtype=np.bool_)
+    row, table = 0, _wide_table()
+    while True:
+        out = (codes, hashes, numeric, places)
+        row, why = kernels.read_words(data, offsets, row, table, (True, mask_numbers), out)
+        if why == 0:
+            break
+        text = data[offsets[row] : offsets[row + 1]].tobytes().decode("utf-8")
+        one = np.frombuffer(_nfkc_fold(text).encode(), dtype=np.uint8)
+        # A character may become four words, so there may be more of them than there were bytes.
+        room = places[row] + len(one) + len(data) - offsets[row + 1] - len(hashes)
+        if room > 0:
+            hashes = np.append(hashes, np.empty(room, dtype=np.uint64))
+            numeric = np.append(numeric, np.empty(room, dtype=np.bool_))
+        out = (np.empty(len(one), dtype=np.uint32), hashes, numeric, places[row : row + 2])
+        ends = np.array([0, len(one)], dtype=np.int64)
+        kernels.read_words(one, ends, 0, table, (False, mask_numbers), out)
+        row += 1
+    end = places[-1]
+    return Words(places, hashes[:end], numeric[:end])
+
+
 def _offsets(texts: pa.Array) -> I64:
     whole = np.frombuffer(texts.buffers()[1], dtype=np.int64)
     return whole[texts.offset : texts.offset + len(texts) + 1]
@@ -117,7 +149,7 @@ def _offsets(texts: pa.Array) -> I64:
 def _data(texts: pa.Array, offsets: I64) -> NDArray[np.uint8]:
     buffer = texts.buffers()[2]
     if buffer is None:
-        return np.empty(0, dtype=np.uint8)
+        return np.frombuffer(b"", dtype=np.uint8)
     return np.frombuffer(buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
 
 
@@ -239,8 +271,7 @@ def _bounds(
     return starts, np.flatnonzero(closes & word) + 1
 
 
-BASE = 0x9E3779B97F4A7C15
-INVERSE = pow(BASE, -1, 1 << 64)
+BASE, INVERSE = int(kernels.BASE), int(kernels.INVERSE)
 BLOCK = 1 << 12
 
 
@@ -292,7 +323,7 @@ def span_hashes(sums: U64, starts: I64, ends: I64) -> U64:
     spans = sums[ends] - sums[starts]
     spans *= _inverse_powers(starts)
     spans ^= spans >> np.uint64(32)
-    spans *= np.uint64(0xD6E8FEB86659FD93)
+    spans *= kernels.MIXER
     spans ^= spans >> np.uint64(32)
     return spans
 
