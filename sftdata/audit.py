@@ -22,6 +22,7 @@ from sftdata.leakage import leakages
 from sftdata.registry import BUILTIN
 from sftdata.registry import checks as registered
 from sftdata.report import AuditReport, CheckResult, Leakage, Totals, Verdict
+from sftdata.stages.render import Render
 
 __all__ = ["audit", "audit_data", "digest_files"]
 
@@ -45,30 +46,30 @@ def audit(
     excerpts: bool = True,
     seed: int = 0,
     aliases: Mapping[str, Sequence[str]] | str | Path | None = None,
+    template: str | Render | None = None,
+    tokenizer: str | None = None,
 ) -> AuditReport:
     """Audit a dataset and return the report; what was judged is not changed.
 
     Args:
-        dataset: a build of sftdata, a file or folder (Parquet, JSONL, JSON, CSV, Arrow,
-            `save_to_disk`), a `Dataset`, `DatasetDict`, Arrow table, pandas frame or list of
-            dicts; prompt/completion, messages, conversations, instruction, question or text.
-        group: the column whose values may not stand in two splits (company, patient), or several:
-            each key is checked, and what they tie together.
+        dataset: a build, a file or folder (Parquet, JSONL, JSON, CSV, Arrow, `save_to_disk`), a
+            `Dataset`, `DatasetDict`, Arrow table, pandas frame or list of dicts.
+        group: the columns whose values may not stand in two splits (company, patient).
         text: the columns to read, where the shape is not known; the last is the completion.
-        splits: name of a split → its file, where one file is one split.
-        checks: names of the checks to make; None makes all.
+        splits: split → its file.
+        checks: names of the checks to make.
         options: settings of single checks, such as `{"near_samples": {"threshold": 0.7}}`.
         against: name of an evaluation set → its file, folder or table, to be looked for.
         baseline: an earlier report (or its JSON file): what is worse than there is an error.
         fail_on: from which severity on `report.exit_code` is 1.
-        excerpts: False leaves every excerpt of a sample out of the report.
+        excerpts: False leaves every excerpt out.
         seed: of the random splits that the leakage index is compared with.
-        aliases: group values that are one, `{"Alphabet": ["Google Inc", "Alphabet Inc"]}`, or a
-            YAML or JSON file of this.
+        aliases: group values that are one, `{"Alphabet": ["Google Inc"]}`, or a file of this.
+        template: the chat template that the rows are for; a build names its own.
+        tokenizer: the tokenizer that they are for.
 
     Raises:
-        ConfigError: a path, column or check that does not exist; the message lists what does.
-        SourceError: a file cannot be read.
+        ConfigError, SourceError: a path, column, check or file that cannot be used.
 
     >>> rows = [{"prompt": f"Revenue of {c}?", "completion": c, "company": c, "split": s}
     ...         for c, s in (("A", "train"), ("B", "train"), ("B", "test"))]
@@ -78,15 +79,15 @@ def audit(
     """
     if dataset is None and not splits:
         raise ConfigError("dataset: nothing to audit; give a path, a table or splits={…}")
-    old = read_baseline(baseline) if isinstance(baseline, str | Path) else baseline
     sets = {**(options or {}).get("contamination", {}).get("against", {}), **(against or {})}
     names = read_aliases(aliases)
     where: dict[str, Any] = {"group": group, "text": text, "splits": splits, "aliases": names}
+    where |= {"template": template, "tokenizer": tokenizer, "excerpts": excerpts, "against": sets}
     return audit_data(
-        load(dataset, **where, excerpts=excerpts, against=sets),
+        load(dataset, **where),
         checks=checks,
         options=options,
-        baseline=old,
+        baseline=read_baseline(baseline) if isinstance(baseline, str | Path) else baseline,
         fail_on=fail_on,
         seed=seed,
         settings=_settings(group, text, names, seed),

@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sftdata.audit_chat import chat_from, decoded, template_of
 from sftdata.audit_groups import group_columns, read_aliases, with_groups
 from sftdata.dataset import AuditData
 from sftdata.errors import ConfigError
 from sftdata.report import DataFile
 from sftdata.shapes import canonical
+from sftdata.stages.render import Render
 from sftdata.table_files import READABLE, concat, from_rows, read_file
 
 __all__ = ["data_files", "digest_files", "digest_table", "load", "rows_of"]
@@ -34,23 +36,25 @@ def load(
     excerpts: bool = True,
     against: Mapping[str, Any] | None = None,
     aliases: Mapping[str, Sequence[str]] | str | Path | None = None,
+    template: str | Render | None = None,
+    tokenizer: str | None = None,
 ) -> AuditData:
     """Read a dataset of any known kind and shape.
 
     Args:
-        dataset: a build folder of sftdata, a file or folder of Parquet, JSONL, JSON, CSV or
-            Arrow, a folder written by `save_to_disk`, a `Dataset`, `DatasetDict`, Arrow table,
-            pandas frame or list of dicts; None when `splits` names the files.
+        dataset: a build folder of sftdata, a file or folder of any format that `audit` names, a
+            `Dataset`, `DatasetDict`, table or list of dicts; None when `splits` names the files.
         group: the column, or columns, whose values may not stand in two splits.
         text: the columns to read as text; the last of several is the completion.
         splits: name of the split → its file, under the folder `dataset` where there is one.
         excerpts: whether findings may show excerpts.
         against: name of an evaluation set → its file, folder or table.
         aliases: a name → the group values that are one, or a YAML or JSON file of this.
+        template: the chat template that the rows are for; a build names its own.
+        tokenizer: the tokenizer that they are for.
 
     Raises:
-        ConfigError: no such path, column or shape; the message lists what there is.
-        SourceError: a file cannot be read.
+        ConfigError, SourceError: a path, column, shape or file that cannot be used.
     """
     root = Path(dataset) if isinstance(dataset, str | Path) else None
     if splits:
@@ -64,6 +68,10 @@ def load(
     columns, absent = canonical(table, group=names[0] if names else None, text=columns_named)
     columns = with_groups(columns, table, names, read_aliases(aliases))
     build = root if not splits else None
+    render = template_of(build, template, tokenizer)
+    chat = chat_from(table, columns, render)
+    columns = decoded(columns, render)
+    absent |= {"chat": chat} if isinstance(chat, str) else {}
     base = root if root is not None and root.is_dir() else None
     digest, listed = digest_files(files, base) if files else (digest_table(table), ())
     name = root.name if root is not None else _name_of(dataset, files)
@@ -75,6 +83,7 @@ def load(
         digest=digest,
         absent=absent,
         excerpts=excerpts,
+        chat=None if isinstance(chat, str) else chat,
         timed=build is not None and _is_timed(build),
         against={name: _items(name, given) for name, given in (against or {}).items()},
     )

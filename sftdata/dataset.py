@@ -106,6 +106,8 @@ class AuditData:
     """The split is by time, so that groups stand on both sides by design."""
     against: Mapping[str, pa.Array] = field(default_factory=dict)
     """Named evaluation sets: the text of each of their items."""
+    chat: object | None = None
+    """Conversations and chat template (`sftdata.chat.faults.Chat`), where they are known."""
     _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
@@ -137,6 +139,8 @@ class AuditData:
         ]
         if self.documents is not None and self.documents.num_rows:
             names.append("documents")
+        if self.chat is not None:
+            names.append("chat")
         return frozenset(names)
 
     def array(self, column: str) -> pa.Array:

@@ -132,7 +132,7 @@ def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Pat
     outputs = write_dataset(table, target) + write_lineage(lineage, target)
     run.note("write", table.num_rows, started)
     started = time.perf_counter()
-    report = audit(target, options=config.auditing, seed=config.seed)
+    report = audit(target, options=config.auditing, seed=config.seed, template=config.template)
     report = report.model_copy(update={"dataset": config.card.title or config.name})
     folder = target / "audit"
     folder.mkdir()

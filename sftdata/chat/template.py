@@ -147,6 +147,11 @@ class ChatTemplate(BaseModel):
         """
         return _system_role(self._key)
 
+    def special_spans_in(self, text: str) -> tuple[tuple[int, str], ...]:
+        """Return where control tokens stand in this text, and which, from left to right."""
+        found = _control_pattern(self._key).finditer(text)
+        return tuple((match.start(), match.group()) for match in found)
+
     def lock_parts(self) -> dict[str, str]:
         """Return what the lock is made of: long parts as digests, short ones to be read.
 

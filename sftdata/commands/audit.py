@@ -51,6 +51,13 @@ AliasFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="YAML or JSON of `name: [names that are one]`."),
 ]
+Template = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Chat template: bundled name, Jinja file or model folder."),
+]
+Tokenizer = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Tokenizer: folder or hub id of the model.")
+]
 Verify = Annotated[
     Path | None,
     typer.Option(metavar="REPORT", help="Only compare the bytes with those of a JSON report."),
@@ -82,6 +89,8 @@ def audit(
     fix: Fix = None,
     out: FixedOut = None,
     verify: Verify = None,
+    template: Template = None,
+    tokenizer: Tokenizer = None,
     excerpts: Annotated[
         bool, typer.Option(help="Whether findings may show excerpts of samples.")
     ] = True,
@@ -103,10 +112,13 @@ def audit(
         "excerpts": excerpts,
     }
     if fix is not None or out is not None:
-        _fixable(fix, out, {"--baseline": baseline is not None})
+        others = {"--baseline": baseline, "--template": template, "--tokenizer": tokenizer}
+        _fixable(fix, out, {name: value is not None for name, value in others.items()})
         report = _repair(dataset, cast("Path", out), cast("How", fix), given, as_json)
     else:
-        report = sftdata.audit(dataset, **given, baseline=baseline)
+        report = sftdata.audit(
+            dataset, **given, baseline=baseline, template=template, tokenizer=tokenizer
+        )
         write(report.to_json()) if as_json else show_audit(report)
     if html:
         _page(report, html)
