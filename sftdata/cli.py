@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 import sftdata
-from sftdata.commands import audit, dedupe, export, families, prediction, schemas
+from sftdata.commands import (
+    audit,
+    dedupe,
+    evaluation,
+    export,
+    families,
+    lengths,
+    prediction,
+    schemas,
+    training,
+)
 from sftdata.commands.arguments import AsJson, Config, Overrides, dump
 from sftdata.errors import SftdataError
 
@@ -147,5 +157,11 @@ app.add_typer(audit.verbs)
 app.add_typer(dedupe.verbs)
 app.add_typer(export.verbs)
 app.add_typer(prediction.verbs)
+app.add_typer(training.verbs)
+app.add_typer(training.runs, name="runs")
+app.add_typer(training.model, name="model")
+app.add_typer(evaluation.verbs)
+app.add_typer(evaluation.probes, name="probes")
 app.add_typer(families.verbs, name="families")
 app.add_typer(schemas.verbs, name="schemas")
+app.add_typer(lengths.verbs)

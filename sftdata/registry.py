@@ -44,6 +44,8 @@ BUILTIN: dict[str, dict[str, str]] = {
         "templates": "sftdata.stages.checks.templates:TemplatesCheck",
         "truncation": "sftdata.stages.checks.truncation:TruncationCheck",
         "length": "sftdata.stages.checks.length:LengthCheck",
+        "trained_rows": "sftdata.stages.checks.trained_rows:TrainedRowsCheck",
+        "token_labels": "sftdata.stages.checks.token_labels:TokenLabelsCheck",
         "unique_ids": "sftdata.stages.checks.unique_ids:UniqueIdsCheck",
         "template_time": "sftdata.stages.checks.template_time:TimeCheck",
         "template_default": "sftdata.stages.checks.template_default:DefaultSystemCheck",

@@ -2,7 +2,8 @@
 
 Known shapes: sftdata's own, prompt/completion (text or messages), messages, ShareGPT
 (`conversations`), Alpaca (`instruction`, `input`, `output`), question/answer with or without
-context, and plain text. What is not recognised is an error that names the columns there are.
+context, plain text, and tokens (`input_ids`, `labels`). What is not recognised is an error that
+names the columns there are.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _LIKELY_GROUPS = (
 _COUNTS = ("prompt_tokens", "completion_tokens")
 _FLAGS = ("over_length", "tokens_estimated")
 _LISTS = ("document_ids", "facts")
+_TOKENS = ("input_ids", "labels")
 _STRUCTS = {
     "evidence": {"document_id", "start", "end", "quote"},
     "context": {"document_id", "start", "end"},
@@ -69,6 +71,7 @@ def shape_of(names: Sequence[str]) -> str:
         ("alpaca", {"instruction", "output"}),
         ("question/answer", {"question", "answer"}),
         ("text", {"text"}),
+        ("tokens", {"input_ids", "labels"}),
     )
     return next((name for name, needs in shapes if needs <= have), "")
 
@@ -133,7 +136,7 @@ def _texts(table: pa.Table, text: Sequence[str] | None) -> Columns:
     if not shape:
         raise ConfigError(
             "no known sample shape (prompt/completion, messages, conversations, "
-            "instruction/output, question/answer, text); "
+            "instruction/output, question/answer, text, input_ids/labels); "
             f"the columns are {', '.join(table.column_names)}; name the text columns with text=[…]"
         )
     return _SHAPES[shape](table)
@@ -196,6 +199,7 @@ _SHAPES: dict[str, Callable[[pa.Table], Columns]] = {
     "alpaca": _alpaca,
     "question/answer": _question_answer,
     "text": _plain,
+    "tokens": lambda _: {},
 }
 
 
@@ -210,6 +214,9 @@ def _typed(table: pa.Table) -> Columns:
     for name in _LISTS:
         if name in table.column_names and pa.types.is_list(table.column(name).type):
             out[name] = whole(table.column(name)).cast(pa.list_(pa.string()))
+    for name in _TOKENS:
+        if name in table.column_names and _is_integers(table.column(name).type):
+            out[name] = whole(table.column(name)).cast(pa.large_list(pa.int32()))
     single = _first(table, ("document_id", "doc_id"))
     if "document_ids" not in out and single:
         values = _strings(table.column(single))
@@ -270,6 +277,11 @@ def _nulled(strings: pa.Array) -> pa.Array:
 def _is_struct_list(kind: pa.DataType) -> bool:
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     return lists and pa.types.is_struct(kind.value_type)
+
+
+def _is_integers(kind: pa.DataType) -> bool:
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return lists and pa.types.is_integer(kind.value_type)
 
 
 def _has_fields(kind: pa.DataType, fields: set[str]) -> bool:

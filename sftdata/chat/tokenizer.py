@@ -84,7 +84,7 @@ class Tokenizer:
         message stands in every sample), and the ids are still those of the whole text. That holds
         for byte-level models, whose steps look at one piece at a time.
         """
-        config = json.loads(self._backend.to_str())
+        config = self._config
         added = [t for t in config["added_tokens"] if not t["normalized"]]
         loose = any(t["single_word"] or t["lstrip"] or t["rstrip"] for t in added)
         random = config["model"].get("dropout")
@@ -109,6 +109,12 @@ class Tokenizer:
         text: str = self._backend.decode([int(i) for i in ids], skip_special_tokens=False)
         return text
 
+    def decode_all(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """Return the text of each row of ids, special tokens included, on all cores."""
+        with all_cores():
+            texts: list[str] = self._backend.decode_batch(rows, skip_special_tokens=False)
+        return texts
+
     def id_of(self, token: str) -> int | None:
         """Return the id of a token, or None where the vocabulary does not have it."""
         number: int | None = self._backend.token_to_id(token)
@@ -125,6 +131,19 @@ class Tokenizer:
         at = next(i for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
         return tuple(whole[:at]), tuple(whole[at + len(plain) :])
 
+    @property
+    def vocabulary_size(self) -> int:
+        """How many ids there are, added tokens included."""
+        size: int = self._backend.get_vocab_size(with_added_tokens=True)
+        return size
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        """What decides the tokens, as in tokenizer.json, without its vocabulary and merges."""
+        config: dict[str, Any] = json.loads(self._backend.to_str())
+        config["model"] = {k: v for k, v in config["model"].items() if k not in ("vocab", "merges")}
+        return config
+
     @cached_property
     def spelling(self) -> list[bytes]:
         """The bytes that each id stands for; empty where the model does not tell.
@@ -132,7 +151,7 @@ class Tokenizer:
         Joined over the ids of a text they give the text back, byte for byte. Whoever uses them
         checks that, so a tokenizer that normalises is never trusted with them.
         """
-        read = _piece_reader(json.loads(self._backend.to_str()))
+        read = _piece_reader(self._config)
         if read is None:
             return []
         vocabulary: dict[str, int] = self._backend.get_vocab(with_added_tokens=True)

@@ -43,12 +43,20 @@ class TokenRow:
         exact: the trained tokens are exactly the trained text. False: a token at the border also
             holds a character of the frame (it is trained), or offsets had to be guessed.
         bytes_known: the mask was laid over the tokens' own bytes.
+        ends: int64, where each token ends: in bytes of the text's UTF-8 where bytes are known, else
+            in characters.
     """
 
     ids: NDArray[np.int32]
     mask: NDArray[np.bool_]
     exact: bool
     bytes_known: bool
+    ends: NDArray[np.int64]
+
+    def tokens_until(self, text: str, end: int) -> int:
+        """Return how many tokens hold the first `end` characters of the row's text."""
+        place = len(text[:end].encode()) if self.bytes_known else end
+        return int(self.ends.searchsorted(place)) + 1 if end else 0
 
     @property
     def labels(self) -> NDArray[np.int32]:
@@ -120,7 +128,7 @@ def _row(tokenizer: Tokenizer, rendered: Rendered, encoded: Encoded) -> TokenRow
         last = int(starts.searchsorted(end, side="left"))
         mask[first:last] = True
         exact &= first < last and int(starts[first]) == start and int(ends[last - 1]) == end
-    return TokenRow(ids, mask, exact, sizes is not None)
+    return TokenRow(ids, mask, exact, sizes is not None, ends)
 
 
 def _byte_spans(rendered: Rendered, ascii_only: bool) -> list[tuple[int, int]]:
