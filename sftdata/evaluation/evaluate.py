@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -94,9 +94,12 @@ def evaluate(
     if not samples:
         raise ConfigError(f"split: {dataset} has no samples in {chosen.split!r}")
     names = ["model", *(f"base{i}" if i > 1 else "base" for i in range(1, len(against) + 1))]
+    files = [Path(file) for file in (predictions, *against)]
+    given = [_predictions_of(file, samples) for file in files]
+    scored = score_rows(samples, given, progress=progress)
     runs = [
-        _read_run(name, Path(file), samples, progress)
-        for name, file in zip(names, (predictions, *against), strict=True)
+        _Run(name, file, found, rows, Sheet(rows))
+        for name, file, found, rows in zip(names, files, given, scored, strict=True)
     ]
     known, why = suspicious_rows(build, chosen.split, chosen.suspicious)
     slices = _slices(samples, known)
@@ -143,7 +146,7 @@ def _versions() -> Iterator[tuple[str, str]]:
             continue
 
 
-def _read_run(name: str, file: Path, samples: Sequence[Sample], progress: Progress | None) -> _Run:
+def _predictions_of(file: Path, samples: Sequence[Sample]) -> list[Prediction]:
     predictions = read_predictions(file)
     wanted = {s.sample_id for s in samples}
     if predictions and not any(p.sample_id in wanted for p in predictions):
@@ -151,33 +154,44 @@ def _read_run(name: str, file: Path, samples: Sequence[Sample], progress: Progre
             f"predictions: none of the {len(predictions)} in {file} is for a sample of this split; "
             "name the split and build that were predicted"
         )
-    rows = score_rows(samples, predictions, step=f"score {name}", progress=progress)
-    return _Run(name, file, predictions, rows, Sheet(rows))
+    return predictions
 
 
 def score_rows(
     samples: Sequence[Sample],
-    predictions: Sequence[Prediction],
+    runs: Sequence[Sequence[Prediction]],
     *,
-    step: str = "score",
     progress: Progress | None = None,
-) -> list[Row]:
-    """Score one output per sample, in the order of the samples, twins included."""
-    by_id = {p.sample_id: p for p in predictions}
-    rows = []
+) -> list[list[Row]]:
+    """Score one output per sample for each run, in the order of the samples, twins included.
+
+    Sample by sample, so that what is read of a prompt serves every run.
+    """
+    by_id = [{p.sample_id: p for p in predictions} for predictions in runs]
+    rows: list[list[Row]] = [[] for _ in runs]
     for number, sample in enumerate(samples, 1):
-        rows.append(score(sample, by_id.get(sample.sample_id)))
+        for mine, found in zip(rows, by_id, strict=True):
+            mine.append(score(sample, found.get(sample.sample_id)))
         if progress is not None:
-            progress(step, number, len(samples))
-    _score_twins(rows)
-    told = any(p.confidence is not None for p in predictions)
+            progress("score", number, len(samples))
+    for mine, found in zip(rows, by_id, strict=True):
+        _score_twins(mine)
+        _score_confidence(mine, found)
+    return rows
+
+
+def _score_confidence(rows: Sequence[Row], by_id: Mapping[str, Prediction]) -> None:
+    """Where any prediction has a number for its confidence, the words of the answers are not used.
+
+    The two are on different scales; a ranking may not mix them.
+    """
+    told = any(p.confidence is not None for p in by_id.values())
     for row in rows:
         found = by_id.get(row.sample.sample_id)
         if told and (found is None or found.confidence is None):
             row.confidence = None
         if row.confidence is not None:
             row.add(confidence=row.confidence, answerable=row.sample.kind != "refusal")
-    return rows
 
 
 def _score_twins(rows: Sequence[Row]) -> None:

@@ -32,7 +32,7 @@ class ModelRun(_Record):
     """One file of predictions, and how complete it is."""
 
     name: str
-    """`tuned` for the predictions, `base`, `base2`, … for those it is held against."""
+    """`model` for the predictions, `base`, `base2`, … for those it is held against."""
     model: str
     file: str
     sha256: str
@@ -83,7 +83,7 @@ class Difference(_Record):
     by: str
     value: str
     of: str
-    """What is compared: `tuned - base`, or `suspicious - clean`."""
+    """What is compared: `model - base`, or `suspicious - clean`."""
     difference: float
     samples: int
     groups: int
@@ -176,7 +176,7 @@ class EvaluationReport(_Record):
     """What a reader must know: why there is no interval, what was not scored."""
     versions: dict[str, str] = Field(default_factory=dict)
 
-    def score(self, metric: str, *, run: str = "tuned", by: str = "all", value: str = "") -> float:
+    def score(self, metric: str, *, run: str = "model", by: str = "all", value: str = "") -> float:
         """Return one figure.
 
         Raises:
@@ -184,7 +184,7 @@ class EvaluationReport(_Record):
         """
         return self.scored(metric, run=run, by=by, value=value).score
 
-    def scored(self, metric: str, *, run: str = "tuned", by: str = "all", value: str = "") -> Score:
+    def scored(self, metric: str, *, run: str = "model", by: str = "all", value: str = "") -> Score:
         """Return one figure with its interval.
 
         Raises:

@@ -104,7 +104,7 @@ def headings(text: str) -> list[str]:
 
 def _headings(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        bare = _MARKUP.sub("", _BULLET.sub("", line)).strip()
+        bare = _BULLET.sub("", _MARKUP.sub("", line)).strip()
         label = _LABEL.match(bare)
         if label and not _DIGIT.search(label["label"]):
             yield normalise(label["label"])
@@ -113,7 +113,7 @@ def _headings(text: str) -> Iterator[str]:
 
 
 def _is_heading(line: str, bare: str) -> bool:
-    if not bare or len(bare) > 60 or _BULLET.match(line) or _DIGIT.search(bare):
+    if not bare or len(bare) > 60 or _BULLET.match(_MARKUP.sub("", line)) or _DIGIT.search(bare):
         return False
     return line.lstrip().startswith("#") or not bare.endswith(_SENTENCE_END)
 
