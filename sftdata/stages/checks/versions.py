@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sftdata.dataset import AuditData, Divided
 from sftdata.part import Part
 from sftdata.report import CheckResult, Finding, Severity
+from sftdata.similarity.clusters import components
 
 __all__ = ["VersionsCheck"]
 
@@ -171,27 +172,23 @@ def _folded(text: str) -> str:
 
 
 def _siblings(data: AuditData) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array]:
-    """Return each row that belongs to a family of siblings, with the id of the family's root."""
-    parents: dict[str, str] = {}
+    """Return each row that belongs to a family of siblings, with the least id of the family.
+
+    A family is all that `twin_of` and `derived_from` tie together, over any number of steps, also
+    through an original that is not in the data.
+    """
+    places: dict[str, int] = {}
+    edges: list[tuple[int, int]] = []
     for column in ("twin_of", "derived_from"):
         if data.has(column):
             for name, parent in zip(data.ids, data.values(column), strict=True):
                 if parent and str(parent) != name:
-                    parents.setdefault(name, str(parent))
-    known = set(parents) | set(parents.values())
-    rows, keys = [], []
-    for row, name in enumerate(data.ids):
-        if name in known:
-            rows.append(row)
-            keys.append(_root(name, parents))
+                    own = places.setdefault(name, len(places))
+                    edges.append((own, places.setdefault(str(parent), len(places))))
+    labels = components(len(places), np.array(edges, dtype=np.int64).reshape(-1, 2)).tolist()
+    least: dict[int, str] = {}
+    for name, place in places.items():
+        least[labels[place]] = min(least.get(labels[place], name), name)
+    rows = [row for row, name in enumerate(data.ids) if name in places]
+    keys = [least[labels[places[data.ids[row]]]] for row in rows]
     return np.array(rows, dtype=np.int64), pa.array(keys, pa.string())
-
-
-def _root(name: str, parents: Mapping[str, str]) -> str:
-    """Follow the parents; a circle ends at its least name."""
-    seen = [name]
-    while (above := parents.get(seen[-1])) is not None:
-        if above in seen:
-            return min(seen[seen.index(above) :])
-        seen.append(above)
-    return seen[-1]
