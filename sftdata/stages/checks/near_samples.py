@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,8 @@ from sftdata.similarity.shingles import shingle
 
 __all__ = ["NearSamplesCheck"]
 
+OWN_WORDS = 20
+"""Distinctive shingles from which two texts that differ in numbers are more than one template."""
 FLOOR = 0.2
 """How far below the threshold the histogram reaches, so that a person can judge the threshold."""
 
@@ -42,12 +45,16 @@ class NearSamplesCheck(Part):
     across: ClassVar[bool] = True
 
     threshold: float = Field(0.8, gt=0, le=1)
+    masked: bool = True
+    """Also compare with every number masked: a table rolled forward by a year, a form filled in
+    again. Such pairs warn where both may be about one group, and are otherwise told."""
 
     def __call__(self, data: AuditData) -> CheckResult:
         """Compare the samples (without system messages) of every two splits."""
         shingles = shingle(data.text)
         owners, limit = common_from(data.group_codes)
         findings: list[Finding] = []
+        alike: list[NDArray[np.int64]] = []
         series: dict[str, tuple[int, ...]] = {}
         floor = max(self.threshold - FLOOR, 0.05)
         edges = np.linspace(floor, 1.0, 21)
@@ -58,11 +65,15 @@ class NearSamplesCheck(Part):
                 series = {s: _best(data, found, s, edges) for s in data.splits[1:]}
             near = found.similarity >= self.threshold
             pairs = np.column_stack([found.left[near], found.right[near]])
+            alike.append(pairs[:, 0])
             if len(pairs):
                 rest = distinctive(
                     shingles, pairs, texts=np.arange(data.rows), owners=owners, limit=limit
                 )
                 findings += self._judge(data, pairs, found.similarity[near], rest)
+        copies = len(findings)
+        if self.masked:
+            findings += self._but_for_numbers(data, np.concatenate(alike), owners, limit)
         return CheckResult.of(
             self,
             findings,
@@ -70,12 +81,47 @@ class NearSamplesCheck(Part):
             f"{self.threshold:g}",
             metrics={
                 "threshold": self.threshold,
-                "near_copies": sum(f.severity != "info" for f in findings),
-                "boilerplate_only": sum(f.severity == "info" for f in findings),
+                "near_copies": sum(f.severity != "info" for f in findings[:copies]),
+                "boilerplate_only": sum(f.severity == "info" for f in findings[:copies]),
+                "alike_but_for_numbers": len(findings) - copies,
                 "common_from_groups": limit,
             },
             histograms=_histogram(series, edges, self.threshold),
         )
+
+    def _but_for_numbers(
+        self, data: AuditData, known: NDArray[np.int64], owners: NDArray[np.int64], limit: int
+    ) -> Iterator[Finding]:
+        """Yield a finding for each held-out sample that differs from train in its numbers alone."""
+        shingles = shingle(data.text, mask_numbers=True)
+        for place, train in enumerate(data.splits[:-1]):
+            later = np.flatnonzero(np.isin(data.split_of, data.splits[place + 1 :]))
+            later = later[~np.isin(later, known)]
+            found = across(shingles, later, data.rows_of(train), threshold=self.threshold)
+            if not len(found):
+                continue
+            pairs = np.column_stack([found.left, found.right])
+            rest = distinctive(
+                shingles, pairs, texts=np.arange(data.rows), owners=owners, limit=limit
+            )
+            own = (rest.similarity >= self.threshold / 2) & (rest.shared >= OWN_WORDS)
+            for held in np.unique(found.left[own]):
+                mine = np.flatnonzero(own & (found.left == held))
+                best = mine[np.argmax(found.similarity[mine])]
+                row = int(found.right[best])
+                codes = data.group_codes[[row, held]]
+                one = codes[0] == codes[1] or -1 in codes
+                yield Finding.of(
+                    self.name,
+                    "warning" if one else "info",
+                    f"{data.ids[held]} ({data.split_of[held]}) is {found.similarity[best]:.0%} "
+                    f"like {data.ids[row]} ({train}) but for its numbers",
+                    subject="numbers:" + data.ids[held],
+                    ids=data.named([*found.right[mine].tolist(), held]),
+                    split_pair=(train, str(data.split_of[held])),
+                    example=data.pair(row, int(held), similarity=float(found.similarity[best])),
+                    action=self.action if one else "",
+                )
 
     def _judge(
         self,
