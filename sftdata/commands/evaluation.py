@@ -11,6 +11,7 @@ from sftdata.commands.arguments import AsJson
 from sftdata.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sftdata.evaluation.monitor import MonitorReport
     from sftdata.evaluation.report import EvaluationReport
 
 __all__ = ["probes", "verbs"]
@@ -163,3 +164,79 @@ def probes_write(
     if file.exists():
         raise ConfigError(f"{file} exists already; name a new file")
     write(f"{write_probes(file)} questions in {file}")
+
+
+@verbs.command()
+def monitor(
+    logs: Annotated[Path, typer.Argument(help="Production log, JSONL.", show_default=False)],
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON of `evaluate` or of an earlier `monitor`."),
+    ] = None,
+    fail_on: Annotated[
+        list[str],
+        typer.Option(metavar="NAME>NUMBER", help="Exit 1, e.g. `refusal>30%`; repeatable."),
+    ] = [],  # noqa: B006
+    fields: Annotated[
+        list[str],
+        typer.Option("--field", metavar="NAME=PATH", help="Where the log has it; repeatable."),
+    ] = [],  # noqa: B006
+    schema: Annotated[
+        str, typer.Option(metavar="FILE", help="Schema under schemas/ that outputs must satisfy.")
+    ] = "",
+    prometheus: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write gauges for Prometheus.")
+    ] = None,
+    least: Annotated[
+        int, typer.Option(min=1, help="Records from which a day is held against thresholds.")
+    ] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Watch production logs by day. Exit code 1: a threshold was crossed."""
+    from sftdata.console import say, write
+    from sftdata.evaluation.monitor import Threshold
+    from sftdata.evaluation.monitor import monitor as watch
+    from sftdata.evaluation.prometheus import prometheus_text
+
+    named = [text.partition("=") for text in fields]
+    if not all(name and path for name, _, path in named):
+        raise ConfigError("--field: write it as output=response.text")
+    report = watch(
+        logs,
+        baseline=baseline,
+        fail_on=[Threshold.parse(text) for text in fail_on],
+        fields={name: path for name, _, path in named},
+        schema=schema,
+        least=least,
+    )
+    write(report.model_dump_json(indent=2)) if as_json else _show_monitor(report)
+    if prometheus is not None:
+        _write(prometheus, prometheus_text(report))
+        say(f"prometheus: {prometheus}")
+    for breach in report.breaches:
+        say(f"{breach.day}: {breach.condition}, it is {breach.value:g}", "red")
+    raise typer.Exit(report.exit_code)
+
+
+def _show_monitor(report: MonitorReport) -> None:
+    """Print a line per day."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sftdata.evaluation.monitor import RATES
+
+    console = Console()
+    console.width = max(console.width, 120)
+    used = [name for name in RATES if name in report.total.rates]
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in ("day", "records", *used, "length", "psi", "p50 s", "p95 s", "cost"):
+        table.add_column(column, justify="left" if column == "day" else "right", no_wrap=True)
+    for day in (*report.days, report.total):
+        rates = [day.rates.get(name) for name in used]
+        cells = [f"{r.rate:.1%}" + (f" (z {r.z:+.1f})" if r.z else "") if r else "" for r in rates]
+        rest = [day.psi, day.latency_p50, day.latency_p95, day.cost]
+        cells += [f"{day.length:.0f}", *("" if v is None else f"{v:.3g}" for v in rest)]
+        table.add_row(day.day, f"{day.records:,}", *cells)
+    console.print(table)
+    if report.unreadable:
+        console.print(f"{report.unreadable:,} lines are no record", highlight=False)

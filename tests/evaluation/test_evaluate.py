@@ -14,6 +14,7 @@ from sftdata.errors import ConfigError
 from sftdata.evaluation.bootstrap import Resampling
 from sftdata.evaluation.evaluate import Options, evaluate
 from sftdata.evaluation.metrics import METRICS
+from sftdata.evaluation.monitor import monitor
 from sftdata.evaluation.page import html_report
 from sftdata.evaluation.probe import passes, probes, write_probes
 from sftdata.evaluation.report import EvaluationReport
@@ -309,3 +310,21 @@ def test_forgetting_is_the_drop_on_general_questions(built, samples, tmp_path, c
     assert done.code == 2
     with pytest.raises(ConfigError, match="answers none of the bundled probes"):
         evaluate(file, built, options=replace(TRAIN, probes=(file,)))
+
+
+def test_an_evaluation_is_a_baseline_for_production(built, samples, tmp_path):
+    """The evaluated answers themselves, logged as requests, have not drifted."""
+    file = written(tmp_path / "p.jsonl", samples, gold)
+    report = evaluate(file, built, options=TRAIN)
+    (tmp_path / "evaluation.json").write_text(report.to_json(), encoding="utf-8")
+    logged = [
+        {"messages": [{"role": m.role, "content": m.content} for m in s.prompt], "output": gold(s)}
+        for s in samples
+    ]
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(row) + "\n" for row in logged), encoding="utf-8")
+    watched = monitor(log, baseline=tmp_path / "evaluation.json")
+    assert watched.total.psi == 0
+    assert watched.total.rates["format"].hits == 0
+    assert watched.total.rates["ungrounded"].hits == 0
+    assert set(watched.total.rates) >= {"refusal", "errors", "truncated", "empty"}
