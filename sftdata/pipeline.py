@@ -19,15 +19,15 @@ import pyarrow as pa
 
 from sftdata.audit import audit
 from sftdata.config import BuildConfig, load_config
-from sftdata.families.load import digest, load_families
 from sftdata.output import claim, clear, describe, tool_versions, write_dataset, write_lineage
+from sftdata.preparation import generation, shrinking
 from sftdata.report import RunManifest
 from sftdata.reporting.html import html_report
 from sftdata.reporting.published import write_cards
 from sftdata.result import BuildResult
 from sftdata.run import Progress, Run
 from sftdata.stages.decisions.checked import Checked
-from sftdata.stages.generate import CutPassages, Generate, PickForPool, store
+from sftdata.stages.shrink import shrunk_counts
 from sftdata.stages.verify import Verify
 from sftdata.types import SAMPLES
 from sftdata.validation import validate
@@ -84,7 +84,7 @@ def split_documents(run: Run, files: pa.Table) -> Any:
 def make_samples(run: Run, documents: Any) -> Any:
     """Generate inside each split, and keep what is proved, distinct, balanced and short enough."""
     config = run.config
-    samples = run.map(documents, _generate(run, documents), "generate")
+    samples = run.map(documents, generation(run, documents), "generate")
     samples = run.rebatch(samples, SAMPLES)
     samples = run.map(samples, Verify(), "verify")
     samples = run.drop(samples, Checked(), "checked")
@@ -93,33 +93,12 @@ def make_samples(run: Run, documents: Any) -> Any:
     samples = run.drop(samples, config.purging, "purge")
     samples = run.drop(samples, config.balance, "balance")
     samples = run.map(samples, config.template.locked(), "render")
-    return run.drop(samples, Checked(over_length=config.template.over_length), "fit")
-
-
-def _generate(run: Run, documents: Any) -> Generate:
-    """Prepare what generation must know of other documents: repeated passages, distractors."""
-    config = run.config
-    dropped: tuple[Path | None, str] = (None, "")
-    if config.dedupe.passages:
-        passages = run.map(documents, CutPassages(), "passages")
-        verdicts = run.decide(passages, run.dedupe("passage"), "dedupe_passages")
-        dropped = store(run.dropped_ids(verdicts), run.work, "dropped")
-    pool = store(
-        run.collect(run.map(documents, PickForPool(seed=config.seed), "pool")), run.work, "pool"
-    )
-    names = tuple(f.id for f in config.chosen_families())
-    return Generate(
-        families=names,
-        paths=tuple(str(p) for p in config.family_paths),
-        digest=digest(names, load_families(config.family_paths)),
-        seed=config.seed,
-        locales=config.families.locales,
-        pool=pool[0],
-        pool_digest=pool[1],
-        dropped=dropped[0],
-        dropped_digest=dropped[1],
-        folds=run.fold_of_groups(),
-    )
+    over = config.template.over_length
+    if over == "shrink":
+        samples = run.rebatch(
+            run.map(samples, shrinking(run, documents, samples), "shrink"), SAMPLES
+        )
+    return run.drop(samples, Checked(over_length="drop" if over == "shrink" else over), "fit")
 
 
 def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Path) -> RunManifest:
@@ -149,7 +128,7 @@ def publish(run: Run, files: pa.Table, documents: Any, samples: Any, target: Pat
         versions=tool_versions(),
         inputs=run.inputs(files),
         outputs=describe(outputs, target),
-        counts=run.counts(table, lineage),
+        counts=run.counts(table, lineage) | shrunk_counts(table),
         steps=tuple(run.steps),
     )
     (target / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")

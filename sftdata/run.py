@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
 from types import TracebackType
@@ -142,9 +142,9 @@ class Run:
         first = pa.array([i == 0 or ids[i - 1] != ids[i] for i in range(len(ids))], pa.bool_())
         return self._engine.load(table.filter(first), 64 * self.config.engine.batch_rows)
 
-    def collect(self, data: Any) -> pa.Table:
-        """Bring a step's rows into memory."""
-        return self._engine.collect(data)
+    def collect(self, data: Any, columns: Sequence[str] | None = None) -> pa.Table:
+        """Bring a step's rows, or some of their columns, into memory."""
+        return self._engine.collect(data, columns)
 
     def decide(self, data: Any, decision: Decision, step: str) -> pa.Table:
         """Take a decision over all rows, and keep account of who left and why."""

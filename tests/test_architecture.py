@@ -32,9 +32,12 @@ LAYERS = (
         "output result audit_sources audit_baseline leakage reporting inspect scaffold prompting",
     ),
     ("L5", "audit run reading schemas validation family_check judged predictions near_duplicates"),
-    ("L5", "deduplication audit_fix audit_bytes trained_rows template_match packing lengths"),
+    (
+        "L5",
+        "deduplication audit_fix audit_bytes trained_rows template_match packing lengths preparation",
+    ),
     ("L5", "pipeline sketch"),
-    ("L5", "exporting training"),
+    ("L5", "exporting training template_lint conformance"),
     ("L5", "prediction evaluation"),
     ("L6", "console"),
     ("L6", "commands"),
@@ -47,13 +50,22 @@ CHAINS = {
     "families": (
         "family",
         "display wording load examples",
-        "shelf figures",
+        "shelf figures peers",
         "draft",
         "*",
         "cases",
+        "negatives",
+        "swaps",
         "kinds",
     ),
-    "chat": ("sandbox tokenizer", "system_role", "template encoding", "turns", "tokens", "special_text probes", "*"),
+    "chat": (
+        "sandbox tokenizer",
+        "system_role",
+        "template encoding",
+        "turns",
+        "tokens special_text probes",
+        "*",
+    ),
     "similarity": (
         "kernels ranges clusters",
         "fast",
@@ -64,7 +76,10 @@ CHAINS = {
         "*",
     ),
     "grounding": ("asked quotes numbers", "derivation", "absence", "*"),
-    "stages": ("apply files read unpack generate render verify decisions checks engines",),
+    "stages": (
+        "apply files read unpack generate render verify",
+        "shrink decisions checks engines",
+    ),
     "stages/decisions": (
         "split_search split_time split_ood split_frozen survivors skeletons likeness",
         "split_rows folds",
@@ -73,6 +88,7 @@ CHAINS = {
     "stages/engines": ("parts", "inline local"),
     "reporting": ("marks charts card_counts", "card card_zh croissant", "published html"),
     "commands": ("arguments", "*"),
+    "conformance": ("*",),
     "exporting": ("*",),
     "training": ("*",),
     "prediction": ("*",),
@@ -108,7 +124,12 @@ ONLY = {
         "sftdata/exporting/",
         "sftdata/training/",
     },
-    "transformers": {"sftdata/chat/tokenizer.py", "sftdata/training/", "sftdata/prediction/"},
+    "transformers": {
+        "sftdata/chat/tokenizer.py",
+        "sftdata/conformance/",
+        "sftdata/training/",
+        "sftdata/prediction/",
+    },
 }
 """Package → the only modules (or rooms) that may import it."""
 

@@ -73,8 +73,8 @@ def _percentiles(report: LengthReport) -> Table:
     )
     table.add_column("", no_wrap=True)
     for name in _PERCENTILES:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("p50 █ p99 ░", no_wrap=True)
+        table.add_column(name, justify="right", min_width=5 if name != "samples" else 7)
+    table.add_column("p50 █ p99 ░", min_width=11)
     top = max(report.whole["max"], 1)
     rows = [("all", report.whole), ("prompts", report.prompts), ("answers", report.answers)]
     for column, values in report.by.items():

@@ -24,6 +24,7 @@ __all__ = [
     "evidence_of",
     "fact_key",
     "messages",
+    "name_of_sample",
     "to_sample",
 ]
 
@@ -129,11 +130,8 @@ def to_sample(draft: Draft) -> Sample:
     )
     completion = (Message(role="assistant", content=draft.completion),)
     documents = tuple(dict.fromkeys([doc.document_id, *(p.document_id for p in draft.passages)]))
-    content = [family.id, family.version, draft.locale, *documents]
-    content += [m.content for m in (*prompt, *completion)]
-    digest = hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
     return Sample(
-        sample_id=digest,
+        sample_id=name_of_sample(family, draft.locale, documents, (*prompt, *completion)),
         family=family.id,
         family_version=family.version,
         kind=family.kind,
@@ -158,6 +156,21 @@ def to_sample(draft: Draft) -> Sample:
         text_origin=doc.text_origin,
         checks=draft.checks,
     )
+
+
+def name_of_sample(
+    family: Family, locale: str, documents: Sequence[str], said: Sequence[Message]
+) -> str:
+    """Return the id of a sample: a hash of its content and lineage, the same wherever it is made.
+
+    Args:
+        family: the family that the sample is of.
+        locale: `en` or `zh`.
+        documents: ids of the documents in its prompt, its own first.
+        said: every message of prompt and completion.
+    """
+    content = [family.id, family.version, locale, *documents, *(m.content for m in said)]
+    return hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
 
 
 def fact_key(fact: Fact) -> str:

@@ -50,8 +50,9 @@ class Render(Stage):
     """Bundled name, Jinja file, tokenizer folder or hub id, or `tokenizer` for its own."""
     max_length: int = Field(default=4096, ge=16)
     """Longest row, prompt and completion together, in tokens. Nothing is ever cut to fit."""
-    over_length: Literal["drop", "flag", "fail"] = "drop"
-    """What happens to a longer sample: it leaves, counted; it is marked; or the build stops."""
+    over_length: Literal["drop", "shrink", "flag", "fail"] = "drop"
+    """What happens to a longer sample: it leaves, counted; it gives up passages that its answer
+    does not rest on, and leaves if that is not enough; it is marked; or the build stops."""
     variables: dict[str, Scalar] = Field(default_factory=dict)
     """Further values that the template reads, e.g. `enable_thinking: false`."""
     today: datetime.date | None = None
