@@ -21,6 +21,7 @@ from sftdata.commands import (
     lengths,
     prediction,
     schemas,
+    template,
     training,
 )
 from sftdata.commands.arguments import AsJson, Config, Overrides, dump
@@ -164,4 +165,5 @@ app.add_typer(evaluation.verbs)
 app.add_typer(evaluation.probes, name="probes")
 app.add_typer(families.verbs, name="families")
 app.add_typer(schemas.verbs, name="schemas")
+app.add_typer(template.verbs, name="template")
 app.add_typer(lengths.verbs)

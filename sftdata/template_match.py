@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from sftdata.chat.sandbox import RenderRefusedError
@@ -18,6 +17,7 @@ from sftdata.chat.template import BUNDLED, OWN, ChatTemplate, Scalar, load_templ
 from sftdata.chat.tokenizer import Tokenizer, load_tokenizer
 from sftdata.chat.tokens import TokenRow, tokenise
 from sftdata.chat.turns import Rendered, render_sample
+from sftdata.chat.windows import first_difference, token_window
 from sftdata.errors import ConfigError
 from sftdata.judged import Judged
 from sftdata.types import Sample
@@ -25,9 +25,6 @@ from sftdata.types import Sample
 __all__ = ["PartChange", "TemplateMatch", "compare_locks", "require_same_template"]
 
 _BATCH = 64
-_BEFORE, _AFTER = 3, 4
-"""Tokens shown around a difference: enough to see the frame, too few to tell a document."""
-_PIECE = 24
 _READABLE = ("special_tokens", "variables", "today", "system_prompt")
 """Parts of a lock that are kept as text; of the others the digest is kept."""
 
@@ -232,9 +229,9 @@ def _difference(built: Side, ours: TokenRow | str, served: Side, theirs: TokenRo
         ]
         return "; ".join(refusals) if ours != theirs else ""
     a, b = ours.ids.tolist(), theirs.ids.tolist()
-    if a != b:
-        at = next(i for i, (x, y) in enumerate(zip_longest(a, b)) if x != y)
-        left, right = _window(built[1], a, at), _window(served[1], b, at)
+    at = first_difference(a, b)
+    if at is not None:
+        left, right = token_window(built[1], a, at), token_window(served[1], b, at)
         return (
             f"token {at} differs, build ({len(a)} tokens): {left}, model ({len(b)} tokens): {right}"
         )
@@ -243,20 +240,6 @@ def _difference(built: Side, ours: TokenRow | str, served: Side, theirs: TokenRo
         says = "trained" if bool(ours.mask[at]) else "not trained"
         return (
             f"the tokens are the same, the mask is not: token {at} is {says} in the build, "
-            f"and otherwise with the model: {_window(built[1], a, at)}"
+            f"and otherwise with the model: {token_window(built[1], a, at)}"
         )
     return ""
-
-
-def _window(tokenizer: Tokenizer, ids: Sequence[int], at: int) -> str:
-    r"""Show the tokens around one, that one in arrows: `8948 'system' ▸198 '\n'◂ …`."""
-    first, last = max(0, at - _BEFORE), min(len(ids), at + _AFTER)
-    shown = []
-    for index in range(first, last):
-        text = tokenizer.decode([ids[index]])
-        text = text if len(text) <= _PIECE else text[:_PIECE] + "…"
-        piece = f"{ids[index]} {text!r}"
-        shown.append(f"▸{piece}◂" if index == at else piece)
-    if at >= len(ids):
-        shown.append("▸end◂")
-    return ("… " if first else "") + " ".join(shown) + (" …" if last < len(ids) else "")

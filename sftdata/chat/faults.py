@@ -34,6 +34,7 @@ _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]
 CONVERSATIONS: pa.Schema = pa.schema([("prompt", _MESSAGES), ("completion", _MESSAGES)])
 
 _THINK = re.compile(r"<(think|thinking|reasoning)>(.*?)</\1>", re.DOTALL)
+_FRAME_BEGINS = re.compile(r"[\n<]")
 _MOMENTS = (
     datetime.datetime(2024, 7, 26, 9, 5, 1, tzinfo=datetime.UTC),
     datetime.datetime(2031, 12, 3, 17, 48, 59, tzinfo=datetime.UTC),
@@ -145,7 +146,8 @@ def _parted(a: str, b: str) -> tuple[str, str]:
     """Return the parts of the first line in which two texts differ."""
     at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     start = max(a.rfind("\n", 0, at), a.rfind(">", 0, at)) + 1
-    return a[start:].partition("\n")[0][:60], b[start:].partition("\n")[0][:60]
+    first, second = (_FRAME_BEGINS.split(text[start:], maxsplit=1)[0] for text in (a, b))
+    return first[:60], second[:60]
 
 
 def _dicts(messages: Sequence[Message]) -> list[dict[str, str]]:

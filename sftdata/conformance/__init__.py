@@ -1,0 +1,1 @@
+"""Whether trainers and servers make the same tokens of a conversation as we do."""
