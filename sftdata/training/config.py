@@ -130,7 +130,8 @@ class TrainConfig(Part):
     max_samples: int | None = Field(default=None, ge=1)
     """Samples that are trained on, drawn by hash; none: all."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-    """`auto`: bf16 where the device has it, else fp16 with loss scaling, and fp32 on a CPU."""
+    """`auto`: bf16 where the device computes in it, else fp16 with loss scaling on a GPU and fp32
+    on a CPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     attention: str | None = None
     """Implementation of attention: `sdpa`, `flash_attention_2`, `eager`; none: the model's own."""

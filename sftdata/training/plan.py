@@ -33,6 +33,7 @@ _FEW_STEPS = 30
 _HEAD_TOKENS = 1024
 """Tokens whose logits exist at once: TRL computes the loss in chunks."""
 _MOST_ROWS = 64
+_GPU_ROW = 2048
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _precision(config: TrainConfig, gpu: bool) -> tuple[str, str]:
     import torch
 
     named = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-    able = bool(gpu and torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else _cpu_has_bf16()
     if config.precision == "fp16" and not gpu:
         raise ConfigError(
             "precision: fp16 with loss scaling needs a GPU; on a CPU use fp32 or bf16"
@@ -149,10 +150,17 @@ def _precision(config: TrainConfig, gpu: bool) -> tuple[str, str]:
     if config.precision != "auto":
         return named[config.precision], "as configured"
     if able:
-        return "bfloat16", "the GPU has bfloat16: the range of float32, no loss scaling"
+        return "bfloat16", "the device computes in it: the range of float32, no loss scaling"
     if gpu:
         return "float16", "the GPU has no bfloat16: float16 with loss scaling"
-    return "float32", "a CPU: float32"
+    return "float32", "this CPU has no instructions for bfloat16"
+
+
+def _cpu_has_bf16() -> bool:
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def make_plan(
@@ -168,11 +176,14 @@ def make_plan(
     accumulated until a step has the tokens that were asked for.
     """
     longest = int(rows.lengths.max())
-    row_length = longest if not config.batch.packing else _row_length(longest, config)
+    row_length = _row_length(longest, config, device) if config.batch.packing else longest
     packed = _packed_rows(rows.lengths, row_length) if config.batch.packing else rows.samples
     mean = rows.tokens / packed
     wanted = max(1, round(config.batch.tokens / mean / device.processes))
-    fits = _fitting(foundation, config, device, row_length)
+    # Packed rows are laid end to end. Without a kernel that knows where samples end, the work of
+    # attention grows with the square of that: then one row at a time, and more accumulation.
+    flat = config.batch.packing and not (config.attention or "").startswith("flash")
+    fits = 1 if flat else _fitting(foundation, config, device, row_length)
     per_device = config.batch.rows_per_device or max(1, min(wanted, fits, _MOST_ROWS))
     accumulation = max(1, round(wanted / per_device))
     per_step = per_device * accumulation * device.processes
@@ -255,11 +266,14 @@ def _fitting(foundation: Foundation, config: TrainConfig, device: Device, length
     return fits
 
 
-def _row_length(longest: int, config: TrainConfig) -> int:
-    """Return the length that samples are packed into: the limit, or a little above the longest."""
-    if config.batch.max_length is not None:
-        return max(longest, min(config.batch.max_length, config.batch.tokens))
-    return -(-longest // 64) * 64
+def _row_length(longest: int, config: TrainConfig, device: Device) -> int:
+    """Return the length that samples are packed into.
+
+    The limit, or a little above the longest; on a GPU, which idles over short rows, at least 2,048.
+    """
+    least = _GPU_ROW if device.kind == "cuda" else 0
+    wanted = config.batch.max_length or max(-(-longest // 64) * 64, least)
+    return max(longest, min(wanted, config.batch.tokens))
 
 
 def _packed_rows(lengths: NDArray[np.int64], size: int) -> int:

@@ -280,7 +280,6 @@ _KEPT = {
     "learning_rate": "learning_rate",
     "grad_norm": "grad_norm",
     "mean_token_accuracy": "token_accuracy",
-    "num_tokens": "tokens",
     "eval_loss": "validation_loss",
     "eval_mean_token_accuracy": "validation_token_accuracy",
     "eval_trained_tokens": "validation_tokens",
