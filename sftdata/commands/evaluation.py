@@ -1,4 +1,4 @@
-"""`evaluate` and what belongs to it: `probes`, `monitor`, `review`, `judge`."""
+"""`evaluate`, its general `probes`, and `monitor` for what runs in production."""
 
 from __future__ import annotations
 
