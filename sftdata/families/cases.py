@@ -64,6 +64,8 @@ class Case:
     """Whom the question names, when not the document's own entity."""
     shift: int = 0
     """Years by which the question's time is moved away from the facts' own."""
+    period: str = ""
+    """The time that the question names, when not the facts' own."""
     contrary: bool = False
     """Whether the question takes a rise for a fall."""
 
@@ -274,7 +276,8 @@ def values(
     for fact in case.facts:
         spot = evidence_of(shelf.doc, fact)
         label = cite(passages, spot)
-        when = time_words(fact, shelf.doc, locale, labelled=labelled, shift=case.shift)
+        timed = replace(fact, period=case.period) if case.period else fact
+        when = time_words(timed, shelf.doc, locale, labelled=labelled, shift=case.shift)
         view = fact_view(fact, family, locale, label)
         views.append(view | {"when": when, "time": bare_time(when)})
     name = case.entity or entity_name(shelf.doc)

@@ -11,6 +11,7 @@ from typing import Any
 from sftdata.chance import fraction, rank
 from sftdata.errors import FamilyError
 from sftdata.families.family import Family
+from sftdata.families.peers import ALONE, Peers
 from sftdata.families.shelf import PassageText
 from sftdata.families.wording import fill
 from sftdata.types import Check, Document, Evidence, Fact, Message, Passage, Sample
@@ -40,6 +41,8 @@ class Work:
     locales: tuple[tuple[str, float], ...]
     entities: tuple[str, ...] = ()
     """Names of other entities in the same split."""
+    peers: Peers = ALONE
+    """What the base family asks elsewhere in the split."""
 
     def locale(self, *parts: object) -> str:
         """Choose the language of a sample by its lineage."""

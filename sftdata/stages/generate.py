@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -15,15 +15,27 @@ from pydantic import Field
 
 from sftdata.chance import rank
 from sftdata.errors import FamilyError
+from sftdata.families.cases import Case, cases
 from sftdata.families.draft import Work
 from sftdata.families.family import Family
 from sftdata.families.kinds import evidence, extraction, refusal, writing
 from sftdata.families.load import digest, family_named, load_families
+from sftdata.families.naming import entity_name
+from sftdata.families.peers import ALONE, ASKED, AskedOf, Peers, peers_of
 from sftdata.families.shelf import PassageText, Shelf, passage_spans
 from sftdata.part import Stage
 from sftdata.types import SAMPLES, Document, Sample, from_table, to_table
 
-__all__ = ["PASSAGES", "POOL", "CutPassages", "Generate", "PickForPool", "generate", "store"]
+__all__ = [
+    "PASSAGES",
+    "POOL",
+    "CutPassages",
+    "Generate",
+    "ListAsked",
+    "PickForPool",
+    "generate",
+    "store",
+]
 
 PASSAGES: pa.Schema = pa.schema(
     [pa.field("id", pa.string(), nullable=False), pa.field("text", pa.string(), nullable=False)]
@@ -100,6 +112,57 @@ class PickForPool(Stage):
         return pa.Table.from_pylist(rows, schema=POOL)
 
 
+class ListAsked(Stage):
+    """List what the evidence families that refusals start from ask of each document."""
+
+    output: ClassVar[pa.Schema] = ASKED
+
+    families: tuple[str, ...]
+    """Ids of the families in use."""
+    paths: tuple[str, ...] = ()
+    """Folders of users' own families."""
+    digest: str = ""
+    """What the families said when the run began."""
+    seed: int = 0
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Return one row per document and evidence family."""
+        used, known = _families(self.paths, self.families, self.digest)
+        bases = [known[name] for name in sorted({f.of for f in used if f.of})]
+        rows = []
+        for doc in from_table(batch, Document):
+            shelf = Shelf(doc)
+            chosen = (base for base in bases if base.applies_to(doc.kind, doc.domain))
+            rows += [self._asked_of(shelf, base) for base in chosen]
+        return pa.Table.from_pylist(rows, schema=ASKED)
+
+    def _asked_of(self, shelf: Shelf, base: Family) -> dict[str, object]:
+        doc = shelf.doc
+        work = Work(family=base, base=base, seed=self.seed, locales=((doc.locale, 1.0),))
+        found = cases(work, shelf)[: base.per_document]
+        moved = [_direction(case) for case in found]
+        return {
+            "split": doc.split,
+            "domain": doc.domain,
+            "locale": doc.locale,
+            "group": doc.group,
+            "document_id": doc.document_id,
+            "family": base.id,
+            "entity": entity_name(doc) if found else "",
+            "names": [case.facts[0].name for case in found],
+            "periods": [case.facts[0].period for case in found if case.facts[0].period],
+            "rose": moved.count(1),
+            "fell": moved.count(-1),
+        }
+
+
+def _direction(case: Case) -> int:
+    if len(case.facts) < 2:
+        return 0
+    new, old = case.facts[0].number or 0, case.facts[1].number or 0
+    return (new > old) - (new < old)
+
+
 def store(table: pa.Table, folder: Path, name: str) -> tuple[Path, str]:
     """Write a side table for `Generate` and return its path and digest."""
     digest = hashlib.sha256()
@@ -121,15 +184,26 @@ def generate(
     seed: int = 0,
     locales: tuple[tuple[str, float], ...] = (("en", 1.0),),
     entities: tuple[str, ...] = (),
+    peers: Mapping[str, Peers] | None = None,
 ) -> list[Sample]:
-    """Return every sample that these families make of one document, sorted by id."""
+    """Return every sample that these families make of one document, sorted by id.
+
+    `peers` is what else is asked about in the document's split, by evidence family.
+    """
     doc = shelf.doc
     found: dict[str, Sample] = {}
     for family in families:
         base = known[family.of] if family.of else family
         if not family.applies_to(doc.kind, doc.domain) or not base.applies_to(doc.kind, doc.domain):
             continue
-        work = Work(family=family, base=base, seed=seed, locales=locales, entities=entities)
+        work = Work(
+            family=family,
+            base=base,
+            seed=seed,
+            locales=locales,
+            entities=entities,
+            peers=(peers or {}).get(base.id, ALONE),
+        )
         for sample in _KINDS[family.kind](work, shelf):
             found.setdefault(sample.sample_id, sample)
     return [found[key] for key in sorted(found)]
@@ -158,6 +232,9 @@ class Generate(Stage):
     pool: Path | None = Field(default=None, exclude=True)
     """Parquet file (`POOL`) of passages for other documents of the same split."""
     pool_digest: str = ""
+    asked: Path | None = Field(default=None, exclude=True)
+    """Parquet file (`ASKED`) of what is asked about in every document."""
+    asked_digest: str = ""
     dropped: Path | None = Field(default=None, exclude=True)
     """Parquet file with the `id`s of passages that the deduplication took out."""
     dropped_digest: str = ""
@@ -168,6 +245,7 @@ class Generate(Stage):
         """Return the samples of the batch's documents."""
         families, known = _families(self.paths, self.families, self.digest)
         pool, dropped = _pool(self.pool), _dropped(self.dropped)
+        asked = _asked(self.asked)
         samples: list[Sample] = []
         for doc in from_table(batch, Document):
             others = [
@@ -187,8 +265,15 @@ class Generate(Stage):
                 seed=self.seed,
                 locales=tuple(sorted(self.locales.get(doc.locale, {doc.locale: 1.0}).items())),
                 entities=tuple(sorted({entity for _, entity, _ in others if entity})),
+                peers=self._peers(doc, asked.get((doc.split, doc.domain), ())),
             )
         return to_table(samples, Sample)
+
+    def _peers(self, doc: Document, rows: Sequence[AskedOf]) -> dict[str, Peers]:
+        """Return what the document's own split, and fold, asks about."""
+        fold = self.folds.get(doc.group)
+        near = (row for row in rows if self.folds.get(row.group) == fold)
+        return peers_of(near, group=doc.group, document_id=doc.document_id, locale=doc.locale)
 
 
 def _families(
@@ -227,6 +312,15 @@ def _pool(path: Path | None) -> dict[tuple[str, str], list[tuple[str, str, Passa
             text=row["text"],
         )
         found[(row["split"], row["domain"])].append((row["group"], row["entity"], passage))
+    return found
+
+
+@cache
+def _asked(path: Path | None) -> dict[tuple[str, str], list[AskedOf]]:
+    found: dict[tuple[str, str], list[AskedOf]] = defaultdict(list)
+    for row in pq.read_table(path).to_pylist() if path is not None else ():
+        lists = {name: tuple(row[name]) for name in ("names", "periods")}
+        found[(row["split"], row["domain"])].append(AskedOf(**(row | lists)))
     return found
 
 
