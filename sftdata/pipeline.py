@@ -27,6 +27,7 @@ from sftdata.reporting.published import write_cards
 from sftdata.result import BuildResult
 from sftdata.run import Progress, Run
 from sftdata.stages.decisions.checked import Checked
+from sftdata.stages.escape import Escape
 from sftdata.stages.shrink import shrunk_counts
 from sftdata.stages.verify import Verify
 from sftdata.types import SAMPLES
@@ -75,6 +76,8 @@ def split_documents(run: Run, files: pa.Table) -> Any:
     """Read, drop duplicates, find who belongs together, and assign the splits."""
     config = run.config
     documents = run.read(files)
+    if config.template.special_text == "escape":
+        documents = run.map(documents, Escape(render=config.template.locked()), "escape")
     if config.dedupe.documents:
         documents = run.drop(documents, run.dedupe("document"), "dedupe_documents")
     documents = run.fill(documents, config.link, "group", "link")

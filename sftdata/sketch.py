@@ -16,6 +16,7 @@ from sftdata.config import BuildConfig, load_config
 from sftdata.families.load import family_named
 from sftdata.run import Run
 from sftdata.stages.decisions.checked import Checked
+from sftdata.stages.escape import Escape
 from sftdata.stages.generate import Generate
 from sftdata.stages.read import Read
 from sftdata.stages.unpack import documents, rejects
@@ -79,7 +80,7 @@ def sketch(
     for rows in _read(settings, files.slice(0, MOST_FILES)):
         opened += 1
         lost += from_table(rejects(rows), Reject)
-        made += _samples(settings, chosen, documents(rows))
+        made += _samples(settings, chosen, _plain(settings, documents(rows)))
         if len(made) >= n:
             break
     return Sketch(settings, _spread(made, n), opened, files.num_rows, lost)
@@ -93,6 +94,13 @@ def _read(config: BuildConfig, files: pa.Table) -> Iterator[pa.Table]:
     )
     for number in range(files.num_rows):
         yield stage(files.slice(number, 1))
+
+
+def _plain(config: BuildConfig, table: pa.Table) -> pa.Table:
+    """Escape control tokens in documents, where the build would."""
+    if config.template.special_text != "escape":
+        return table
+    return Escape(render=config.template.locked())(table)
 
 
 def _samples(config: BuildConfig, families: tuple[str, ...], table: pa.Table) -> Iterable[Sample]:

@@ -78,7 +78,7 @@ CHAINS = {
     "grounding": ("asked quotes numbers", "derivation", "absence", "*"),
     "stages": (
         "apply files read unpack generate render verify",
-        "shrink decisions checks engines",
+        "shrink escape decisions checks engines",
     ),
     "stages/decisions": (
         "split_search split_time split_ood split_frozen survivors skeletons likeness",

@@ -53,6 +53,9 @@ class Render(Stage):
     over_length: Literal["drop", "shrink", "flag", "fail"] = "drop"
     """What happens to a longer sample: it leaves, counted; it gives up passages that its answer
     does not rest on, and leaves if that is not enough; it is marked; or the build stops."""
+    special_text: Literal["reject", "escape"] = "reject"
+    """Control tokens in documents (`<|im_end|>`): samples that hold them leave, counted; or the
+    documents are escaped, character for character, so that they read the same and steer nothing."""
     variables: dict[str, Scalar] = Field(default_factory=dict)
     """Further values that the template reads, e.g. `enable_thinking: false`."""
     today: datetime.date | None = None
