@@ -402,3 +402,33 @@ def test_templates_are_told_and_never_blamed():
     assert check.status == "passed"
     assert check.metrics["share_known"] == {"test": 1.0}
     assert check.findings[0].count == 15
+
+
+SUMMARIES = {
+    "en": "The patient was admitted with chest pain, treated with aspirin and heparin, watched for "
+    "two nights on telemetry, and sent home in good condition with advice on diet, exercise and "
+    "the tablets that were prescribed by the cardiologist on call.",
+    "zh": "患者因胸痛入院，予阿司匹林及肝素治疗，心电监护两夜后症状缓解，复查心肌酶谱未见异常，"
+    "出院时一般情况良好，嘱低盐低脂饮食并按时服用心内科医生所开药物。",
+}
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+@pytest.mark.parametrize("long", [True, False])
+def test_a_long_answer_that_was_learnt_with_another_prompt_warns(locale, long):
+    answer = SUMMARIES[locale]
+    copy = answer.replace("good", "fair").replace("良好", "尚可")
+    if not long:
+        answer, copy = ("no", "no") if locale == "en" else ("否", "否")
+    rows = [
+        {"id": f"r{n}", "prompt": f"dialogue {n} {chr(65 + n) * 9}", "completion": f"say {n}",
+         "split": "train" if n < 6 else "test"}
+        for n in range(8)
+    ]  # fmt: skip
+    rows[2]["completion"], rows[7]["completion"] = answer, copy
+    check = audit(rows, checks=["near_tasks"], options={"near_tasks": {"threshold": 0.7}}).check(
+        "near_tasks"
+    )
+    assert "8 answers" in check.compared
+    named = {i for f in check.findings for i in f.ids if f.severity == "warning"}
+    assert named == ({"r2", "r7"} if long else set())

@@ -25,6 +25,7 @@ class NearTasksCheck(Part):
 
     The same question about another company is not a leak: an error needs the same fact, or a
     prompt that is nothing but the question. A long answer in the same, uncommon words warns.
+    Where questions do not stand apart, the completions alone are compared.
     """
 
     name: ClassVar[str] = "near_tasks"
@@ -37,7 +38,7 @@ class NearTasksCheck(Part):
     )
     action: ClassVar[str] = "Remove the train sample, or cap the samples per question template."
     severity: ClassVar[str] = "error"
-    needs: ClassVar[tuple[str, ...]] = ("split", "question", "answer")
+    needs: ClassVar[tuple[str, ...]] = ("split",)
     across: ClassVar[bool] = True
 
     threshold: float = Field(0.9, gt=0, le=1)
@@ -45,6 +46,11 @@ class NearTasksCheck(Part):
     def __call__(self, data: AuditData) -> CheckResult:
         """Compare question + answer of train with those of each held-out split."""
         tasks = _tasks(data)
+        if tasks is None:
+            return CheckResult.not_verified(
+                self, "the data has neither the columns 'question' and 'answer' nor completions"
+            )
+        what = "questions with answers" if data.has("question", "answer") else "answers"
         shingles = shingle(tasks)
         owners, limit = common_from(data.group_codes)
         findings: list[Finding] = []
@@ -64,7 +70,7 @@ class NearTasksCheck(Part):
         return CheckResult.of(
             self,
             findings,
-            compared=f"{data.rows:,} questions with answers at similarity {self.threshold:g}",
+            compared=f"{data.rows:,} {what} at similarity {self.threshold:g}",
             metrics={
                 "threshold": self.threshold,
                 "template_siblings": siblings,
@@ -80,6 +86,7 @@ class NearTasksCheck(Part):
         likeness: tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Distinctive],
     ) -> list[Finding]:
         similarity, rest = likeness
+        what = "task" if data.has("question", "answer") else "answer"
         facts = data.array("facts") if data.has("facts") else None
         own = (rest.similarity >= self.threshold / 2) & (rest.shared >= OWN_WORDS)
         findings: dict[int, Finding] = {}
@@ -89,15 +96,16 @@ class NearTasksCheck(Part):
             reason = ""
             if facts is not None and _same_fact(facts, held, train):
                 reason = "and states the same fact"
-            elif own[i] and _only_question(data, tasks, held):
+            elif own[i] and data.has("question", "answer") and _only_question(data, tasks, held):
                 reason = "and the prompt holds nothing else"
             elif not own[i]:
                 continue
             findings[held] = Finding.of(
                 self.name,
                 "error" if reason else "warning",
-                f"The task of {data.ids[held]} ({data.split_of[held]}) is {similarity[i]:.0%} like "
-                f"that of {data.ids[train]} ({data.split_of[train]}) {reason}".rstrip(),
+                f"The {what} of {data.ids[held]} ({data.split_of[held]}) is "
+                f"{similarity[i]:.0%} like that of {data.ids[train]} "
+                f"({data.split_of[train]}) {reason}".rstrip(),
                 subject=data.ids[held],
                 ids=data.named((train, held)),
                 split_pair=(str(data.split_of[train]), str(data.split_of[held])),
@@ -109,8 +117,11 @@ class NearTasksCheck(Part):
         return list(findings.values())
 
 
-def _tasks(data: AuditData) -> pa.Array:
-    return joined([data.array("question"), data.array("answer")], "\n")
+def _tasks(data: AuditData) -> pa.Array | None:
+    """Return question and answer of each row, else its completion; None where there is neither."""
+    if data.has("question", "answer"):
+        return joined([data.array("question"), data.array("answer")], "\n")
+    return joined([data.array("completion")], "") if data.has("completion") else None
 
 
 def _same_fact(facts: pa.Array, left: int, right: int) -> bool:
