@@ -31,8 +31,12 @@ __all__ = [
     "similar_pairs",
 ]
 
+FULL = 128
+"""Rows of a bucket from which on not all are paired with all: bounds hostile input."""
+NEIGHBOURS = 16
+"""In a fuller bucket a row is paired with so many next to it, and with so many first ones."""
 WINDOW = 64
-"""Partners per row and band in a bucket that is fuller than this: bounds hostile input."""
+"""Partners of a row in a bucket of another collection."""
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 SALT = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -111,8 +115,9 @@ def candidates(
 
     With `within`, a number per row, only rows of the same number are paired.
 
-    Rows without shingles are in no pair. In a bucket of more than 64 rows each row is paired with
-    64 neighbours rather than with all: the bucket stays connected, at linear cost.
+    Rows without shingles are in no pair. In a bucket of more than 128 rows each row is paired with
+    the 16 next to it and the 16 first ones rather than with all: the bucket stays connected, at
+    linear cost, since it is the same rows that come first in every band.
     """
     filled = _filled(signed)
     known = np.flatnonzero(filled).astype(np.uint64)
@@ -159,14 +164,24 @@ def _filled(signed: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 def _bucket_pairs(keys: NDArray[np.uint64], rows: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
     """Pair the rows of equal keys (sorted by key, then row)."""
+    borders = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else keys
+    sizes = np.diff(np.append(borders, len(keys))).astype(np.int64)
+    begins = np.repeat(borders.astype(np.int64), sizes)
+    ends = begins + np.repeat(sizes, sizes)
+    full = ends - begins > FULL
     pairs = []
-    first = np.arange(len(keys) - 1)
-    for step in range(1, WINDOW + 1):
-        first = first[first + step < len(keys)]
-        first = first[keys[first] == keys[first + step]]
+    first = np.arange(len(keys))
+    for step in range(1, FULL):
+        first = first[first + step < ends[first]]
+        if step == NEIGHBOURS + 1:
+            first = first[~full[first]]
         if not first.size:
             break
         pairs.append((rows[first] << HALF) | rows[first + step])
+    other = np.flatnonzero(full)
+    for place in range(NEIGHBOURS):
+        other = other[other - begins[other] > place + NEIGHBOURS]
+        pairs.append((rows[begins[other] + place] << HALF) | rows[other])
     return pairs
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from similarity.oracle import jaccard_of, words_of
 
 from sftdata.similarity.clusters import components
-from sftdata.similarity.lsh import bands_for, jaccard, near_pairs, similar_pairs
+from sftdata.similarity.lsh import bands_for, candidates, jaccard, near_pairs, similar_pairs
 from sftdata.similarity.shingles import shingle
 
 EN = [
@@ -177,8 +177,55 @@ def test_a_full_bucket_of_near_copies_stays_one_cluster():
     common = " ".join(f"word{i}" for i in range(300))
     texts = pa.array([f"{common} variant{i}" for i in range(1_000)])
     found = similar_pairs(texts, threshold=0.8)
-    assert len(found) < 1_000 * 64 * 21
+    assert len(found) < 1_000 * 64
     assert len(set(components(1_000, found.array()).tolist())) == 1
+
+
+def test_in_a_bucket_that_is_not_full_all_are_paired_with_all():
+    signed = np.zeros((100, 4), dtype=np.uint32)
+    assert candidates(signed, 2, 2).tolist() == [
+        [i, j] for i in range(100) for j in range(i + 1, 100)
+    ]
+
+
+@pytest.mark.parametrize("count", [129, 5_000])
+def test_pairs_of_a_full_bucket_grow_with_its_rows_and_reach_every_one(count):
+    signed = np.zeros((count, 4), dtype=np.uint32)
+    found = candidates(signed, 2, 2)
+    assert len(found) < 32 * count
+    assert (found[:, 0] < found[:, 1]).all()
+    assert {(0, count - 1), (15, count - 1), (count - 17, count - 1)} <= set(
+        map(tuple, found.tolist())
+    )
+    assert set(components(count, found).tolist()) == {0}
+
+
+def test_kinds_that_share_a_full_bucket_are_each_found_whole():
+    """Twelve templates in turn, alike enough to share buckets, not to be one another's copies."""
+    common = " ".join(f"word{i}" for i in range(100))
+    kinds = [" ".join(f"kind{k}x{i}" for i in range(15)) for k in range(12)]
+    texts = pa.array([f"{common} {kinds[i % 12]} variant{i}" for i in range(2_400)])
+    found = similar_pairs(texts, threshold=0.8)
+    assert components(2_400, found.array()).tolist() == [i % 12 for i in range(2_400)]
+
+
+@pytest.mark.slow
+def test_pairs_of_fifty_thousand_identical_texts_and_of_a_template_are_linear():
+    notice = " ".join(f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(58))
+    same = similar_pairs(pa.array([notice] * 50_000), threshold=0.8)
+    assert len(same) == 49_999
+    for count in (5_000, 25_000):
+        texts = pa.array([f"{notice} in {i} of {i * 7}" for i in range(count)])
+        found = similar_pairs(texts, threshold=0.8)
+        assert len(found) < 70 * count
+        assert set(components(count, found.array()).tolist()) == {0}
+
+
+def test_texts_shorter_than_a_shingle_are_compared_whole():
+    texts = pa.array(["net sales", "Net sales.", "net sales rose", "营业", "营业。", "营", ""])
+    found = similar_pairs(texts, threshold=0.1, every_pair=True)
+    assert found.array().tolist() == [[0, 1], [3, 4]]
+    assert found.similarity.tolist() == [1.0, 1.0]
 
 
 def test_within_keeps_parts_apart():
