@@ -34,6 +34,8 @@ def test_clean_build_is_clean(judge, clean):
     assert {c.name for c in report.checks if c.status != "passed"} == {
         "contamination",
         "temporal_order",
+        "token_labels",
+        "trained_rows",
         *(n for n in BUILTIN["check"] if n.startswith("template_")),
     }
     assert "no evaluation set was named" in report.check("contamination").why
