@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -296,4 +297,5 @@ def _belongs(row: Row, prompt: str, label: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text)
+    # Tokenizers may normalise; what they decode to is then another spelling of the same letters.
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text))

@@ -137,7 +137,10 @@ def response_parts(template: ChatTemplate) -> tuple[str, str]:
         instruction = _common_end(before_first, before_again)
     after_question = first.partition(ask)[2].partition(say)[0]
     # What closes the question is not what opens the answer, unless that is all there is.
-    response = after_question.removeprefix(alone.partition(ask)[2]) or after_question
+    response = after_question.removeprefix(alone.partition(ask)[2])
+    response = response if response.strip() else after_question
+    # A blank at either end would be cut into one token with the words beside it.
+    instruction, response = instruction.strip(" "), response.strip(" ")
     if not (instruction.strip() and response.strip()):
         raise ConfigError(
             f"--to unsloth: template {template.name} has no text before questions or answers by "
