@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sftdata.commands.arguments import AsJson
 from sftdata.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sftdata.evaluation.judge import JudgeReport
 
 __all__ = ["review", "verbs"]
 
@@ -101,3 +105,102 @@ def review_agreement(
         counts = ", ".join(f"{label} {n}" for label, n in item.labels.items())
         over = f"{item.items} items, {item.raters} raters ({counts})"
         write(f"{item.criterion}: {', '.join(told)}; {over}")
+
+
+@verbs.command()
+def judge(
+    predictions: Predictions,
+    dataset: Dataset,
+    base_url: Annotated[
+        str,
+        typer.Option(metavar="URL", help="OpenAI-compatible, e.g. http://127.0.0.1:8000/v1."),
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="The judge's name there.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Report to write, JSON.", show_default=False)
+    ],
+    against: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compare with these, in both orders.")
+    ] = None,
+    human: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ratings of `review import`.")
+    ] = None,
+    split: Split = "test",
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Judge this many, by chance.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw and the resamples.")] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Answers kept; by default beside --out.")
+    ] = None,
+    allow_host: Annotated[
+        list[str],
+        typer.Option(metavar="HOST", help="Host that documents may be sent to; repeatable."),
+    ] = [],  # noqa: B006
+    api_key_env: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable with the API key.")
+    ] = "",
+    price_in: Annotated[
+        float | None, typer.Option(min=0, help="Price of a million prompt tokens.")
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option(min=0, help="Price of a million completion tokens.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 4,
+    force: Force = False,
+) -> None:
+    """Have a model judge outputs by a rubric; with --against, pairs in both orders."""
+    from sftdata.console import progress, say, write
+    from sftdata.evaluation.bootstrap import Resampling
+    from sftdata.evaluation.judge import drawn, judge_pairs, judge_single
+    from sftdata.evaluation.judge_client import Endpoint, Judge
+    from sftdata.evaluation.review import read_ratings
+    from sftdata.judged import open_judged
+    from sftdata.predictions import read_predictions
+
+    files = [predictions] + ([against] if against else [])
+    runs = [{p.sample_id: p for p in read_predictions(f)} for f in files]
+    ratings = read_ratings(human) if human else []
+    samples = drawn(list(open_judged(dataset, force=force).samples(split)), n, seed)
+    endpoint = Endpoint(
+        base_url=base_url,
+        model=model,
+        allowed=tuple(allow_host),
+        key_variable=api_key_env,
+        price_in=price_in,
+        price_out=price_out,
+    )
+    asked = Judge(endpoint, cache or out.with_name(f"{out.stem}.cache"))
+    how = Resampling(seed=seed)
+    try:
+        with progress() as tell:
+            if len(runs) > 1:
+                report = judge_pairs(asked, samples, runs[0], runs[1], human=ratings, how=how,
+                                     workers=workers, progress=tell)  # fmt: skip
+            else:
+                report = judge_single(asked, samples, runs[0], human=ratings, how=how,
+                                      workers=workers, progress=tell)  # fmt: skip
+    finally:
+        asked.close()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8", newline="\n")
+    for line in _told(report):
+        write(line)
+    say(f"report: {out}")
+
+
+def _told(report: JudgeReport) -> Iterator[str]:
+    """Yield the report in lines."""
+    for score in report.scores:
+        if score.by == "all":
+            ends = "" if score.low is None else f" [{score.low:.1%}, {score.high:.1%}]"
+            yield f"{score.name}: {score.score:.1%}{ends} of {score.samples:,}"
+    if report.swap_consistency is not None:
+        yield f"same winner in both orders: {report.swap_consistency:.1%}"
+    if report.verbosity is not None:
+        yield f"correlation with length: {report.verbosity:+.2f}"
+    for item in report.human:
+        kappa = "—" if item.kappa is None else f"{item.kappa:.2f}"
+        agreed = f"agree {item.percent:.1%}, kappa {kappa}, {item.pairs} pairs"
+        yield f"people, {item.criterion}: {agreed}"
+    cost = "" if report.cost is None else f", cost {report.cost:.4f}"
+    kept = f"{report.cached:,} from the cache, {report.failed:,} failed"
+    yield f"{report.requests:,} requests, {kept}{cost}"
