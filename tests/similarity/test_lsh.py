@@ -188,16 +188,12 @@ def test_in_a_bucket_that_is_not_full_all_are_paired_with_all():
     ]
 
 
-@pytest.mark.parametrize("count", [129, 5_000])
-def test_pairs_of_a_full_bucket_grow_with_its_rows_and_reach_every_one(count):
-    signed = np.zeros((count, 4), dtype=np.uint32)
-    found = candidates(signed, 2, 2)
+@pytest.mark.parametrize("count", [129, 1_000])
+def test_in_a_full_bucket_rows_meet_their_neighbours_and_the_first_ones(count):
+    found = candidates(np.zeros((count, 4), dtype=np.uint32), 2, 2)
+    expected = [[i, j] for i in range(count) for j in range(i + 1, count) if j - i <= 16 or i < 16]
+    assert found.tolist() == expected
     assert len(found) < 32 * count
-    assert (found[:, 0] < found[:, 1]).all()
-    assert {(0, count - 1), (15, count - 1), (count - 17, count - 1)} <= set(
-        map(tuple, found.tolist())
-    )
-    assert set(components(count, found).tolist()) == {0}
 
 
 def test_kinds_that_share_a_full_bucket_are_each_found_whole():
