@@ -20,7 +20,7 @@ from sftdata.families.family import Family
 from sftdata.families.load import load_families
 from sftdata.part import Part
 from sftdata.stages.decisions.balance import Balance
-from sftdata.stages.decisions.dedupe import Mask, Survivor
+from sftdata.stages.decisions.dedupe import Mask, Semantic, Survivor
 from sftdata.stages.decisions.link import Link
 from sftdata.stages.decisions.purge import Purge
 from sftdata.stages.decisions.split import Split
@@ -110,6 +110,16 @@ class DedupeConfig(Part):
     """What is left blank when templates are told: `numbers` (words with digits), `dates` (whole
     dates and the names of months), `names` (those of the company or patient that the sample is
     about, as its documents give them)."""
+    semantic: Semantic | None = None
+    """Drop passages and samples that mean the same as others, too: `model`, a folder relative to
+    the configuration file, and `threshold`, a cosine (extra `semantic`). Off by default."""
+
+    @field_validator("semantic")
+    @classmethod
+    def _by_model(cls, semantic: Semantic | None) -> Semantic | None:
+        if semantic is not None and semantic.model is None:
+            raise ValueError("a build has no column of embeddings; name the folder of a model")
+        return semantic
 
 
 class EngineConfig(Part):

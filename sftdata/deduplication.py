@@ -148,7 +148,7 @@ def near_pairs(
             documents, elsewhere what looks like a name (`skeletons.guessed_names`).
         pairs: a Parquet file to keep the pairs in. If it is there, they are taken from it.
         settings: fields of `Dedupe`: `linkage` (here `direct` by default), `survivor`,
-            `max_per_template`, `mask`, `permutations`, `words`.
+            `max_per_template`, `mask`, `semantic`, `permutations`, `words`.
 
     Raises:
         ConfigError: no such column or grain; a file of pairs that others have made.
@@ -171,6 +171,8 @@ def near_pairs(
         table = table.drop_columns(["split"])
     if decision.max_per_template is not None and "names" in decision.mask:
         table = _with_names(table, known, source.rows() if names else None, names)
+    if decision.semantic is not None and decision.semantic.column:
+        table = _with_column(table, source.rows(), decision.semantic.column)
     what = column or str(kind)
     made = NearPairs.of(known, table, decision, source, floor=floor, what=what, across=across)
     return made.with_likeness(_likeness(made, pairs))
@@ -306,6 +308,15 @@ def _with_names(
     else:
         found = [guessed_names(text or "") for text in table["shown"].to_pylist()]
     return table.append_column("names", pa.array(found, pa.list_(pa.string())))
+
+
+def _with_column(table: pa.Table, source: pa.Table, name: str) -> pa.Table:
+    if name not in source.column_names:
+        have = ", ".join(source.column_names)
+        raise ConfigError(f"semantic: there is no column {name!r}; the columns are {have}")
+    if name in table.column_names:
+        table = table.drop_columns([name])
+    return table.append_column(name, source[name])
 
 
 def _listed(value: Any) -> list[str]:

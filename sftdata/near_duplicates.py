@@ -243,6 +243,11 @@ class NearPairs:
         """Return the number of pairs of different texts."""
         return len(self.likeness)
 
+    @cached_property
+    def meant(self) -> Likeness:
+        """The pairs that mean the same, where meaning is compared."""
+        return self.decision.meanings(self.rows)
+
     def with_likeness(self, likeness: Likeness) -> NearPairs:
         """Return the same rows with these pairs."""
         return replace(self, likeness=likeness)
@@ -261,6 +266,7 @@ class NearPairs:
             "survivor": decision.survivor,
             "max_per_template": decision.max_per_template,
             "mask": list(decision.mask) if decision.max_per_template else [],
+            "semantic": decision.semantic.model_dump(mode="json") if decision.semantic else None,
         }
 
     def recall(self, threshold: float) -> float:
@@ -284,7 +290,7 @@ class NearPairs:
                 "seek them anew with a lower floor"
             )
         decision = self.decision.model_copy(update={"threshold": threshold})
-        found = decision.settle(self.rows, self.likeness, self._precedence())
+        found = decision.settle(self.rows, self.likeness, self._precedence(), meant=self.meant)
         names = np.array([*self.ids, ""], dtype=object)
         survivors = [int(r) if r else -1 for r in found["because_of"].to_pylist()]
         columns = {

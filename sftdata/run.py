@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib.resources import files as package_files
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +28,9 @@ from sftdata.reporting.card_counts import (
     summarise_lengths,
 )
 from sftdata.resources import folder
+from sftdata.similarity.embedding import model_digest
 from sftdata.stages.apply import ApplyToDocuments, ApplyToSamples
-from sftdata.stages.decisions.dedupe import Dedupe
+from sftdata.stages.decisions.dedupe import Dedupe, Semantic
 from sftdata.stages.decisions.link import near_misses
 from sftdata.stages.decisions.skeletons import ListNames
 from sftdata.stages.decisions.split import QUARANTINE, Split
@@ -215,6 +217,15 @@ class Run:
         name = (self.config.split.frozen or split.frozen).as_posix()
         return (DataFile(path=name, sha256=digest, bytes=len(data)),)
 
+    @cached_property
+    def _semantic(self) -> Semantic | None:
+        """Return how meaning is compared, the model found from the configuration's folder."""
+        semantic = self.config.dedupe.semantic
+        if semantic is None or semantic.model is None:
+            return None
+        model = self.config.base / semantic.model
+        return semantic.model_copy(update={"model": model, "digest": model_digest(model)})
+
     def dedupe(self, grain: Literal["document", "passage", "task"]) -> Dedupe:
         """Return the deduplication of one grain."""
         config = self.config.dedupe
@@ -226,6 +237,7 @@ class Run:
             survivor=config.survivor,
             max_per_template=config.max_per_template if grain == "task" else None,
             mask=config.mask,
+            semantic=self._semantic if grain != "document" else None,
             names=self._names[0],
             names_digest=self._names[1],
         )

@@ -110,7 +110,8 @@ MAY_USE = {
 ONLY = {
     "typer": {"sftdata/cli.py", "sftdata/commands/"},
     "rich": {"sftdata/console.py", "sftdata/inspect.py", "sftdata/commands/"},
-    "torch": {"sftdata/training/", "sftdata/prediction/"},
+    "torch": {"sftdata/training/", "sftdata/prediction/", "sftdata/similarity/embedding.py"},
+    "sentence_transformers": {"sftdata/similarity/embedding.py"},
     "trl": {"sftdata/training/"},
     "peft": {"sftdata/training/", "sftdata/prediction/"},
     "bitsandbytes": {"sftdata/training/"},
@@ -129,6 +130,7 @@ ONLY = {
         "sftdata/conformance/",
         "sftdata/training/",
         "sftdata/prediction/",
+        "sftdata/similarity/embedding.py",
     },
 }
 """Package → the only modules (or rooms) that may import it."""

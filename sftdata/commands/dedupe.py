@@ -62,6 +62,19 @@ Masks = Annotated[
 Names = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column with the names to blank.")
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--semantic-model", metavar="DIR", help="Drop what means the same too: a local encoder."
+    ),
+]
+Vectors = Annotated[
+    str | None,
+    typer.Option("--semantic-column", metavar="COLUMN", help="The same, by given embeddings."),
+]
+Cosine = Annotated[
+    float, typer.Option("--semantic-threshold", metavar="COS", help="Least cosine of such rows.")
+]
 Pairs = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Keep the pairs here; a later run takes them from it."),
@@ -89,6 +102,9 @@ def dedupe(
     max_per_template: PerTemplate = None,
     mask: Masks = "numbers,dates",
     names: Names = None,
+    model: Model = None,
+    vectors: Vectors = None,
+    cosine: Cosine = 0.95,
     pairs: Pairs = None,
     out: Out = None,
     n: Count = 5,
@@ -115,6 +131,7 @@ def dedupe(
         linkage=linkage,
         max_per_template=max_per_template,
         mask=_masks(mask),
+        semantic=_semantic(model, vectors, cosine),
     )
     done, levels = found.at(threshold), found.thresholds(sorted({threshold, *at})) if at else ()
     levels = levels or found.thresholds()
@@ -133,6 +150,18 @@ def _sensible(floor: float, thresholds: Sequence[float]) -> None:
             raise ConfigError(
                 f"--threshold {value:g}: it is at least the floor ({floor:g}) and at most 1"
             )
+
+
+def _semantic(model: Path | None, column: str | None, threshold: float) -> Any:
+    from sftdata.similarity.embedding import model_digest
+
+    if model is not None and column:
+        raise ConfigError("--semantic-model and --semantic-column: take one of them")
+    if not 0 < threshold <= 1:
+        raise ConfigError(f"--semantic-threshold {threshold:g}: it is above 0 and at most 1")
+    if model is not None:
+        return {"model": model, "threshold": threshold, "digest": model_digest(model)}
+    return {"column": column, "threshold": threshold} if column else None
 
 
 def _masks(given: str) -> tuple[str, ...]:

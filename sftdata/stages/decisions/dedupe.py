@@ -32,10 +32,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sftdata.part import VERDICTS, Decision
+from sftdata.errors import ConfigError
+from sftdata.part import VERDICTS, Decision, Part
 from sftdata.similarity.clusters import components
+from sftdata.similarity.cosine import cosine
+from sftdata.similarity.embedding import embed
 from sftdata.similarity.minhash import signatures
 from sftdata.similarity.shingles import Shingles, read, shingle
 from sftdata.similarity.tasks import context_text, subjects, task_text
@@ -48,17 +51,41 @@ from sftdata.stages.decisions.likeness import (
     groups_of,
     hashed,
     likeness,
+    meanings,
 )
 from sftdata.stages.decisions.skeletons import Mask, guessed_names, names_of, skeletons
 from sftdata.stages.decisions.survivors import Account, Survivor, preference, quality
 from sftdata.types import Document, from_table
 
-__all__ = ["DEDUPE_VERDICTS", "Dedupe", "Likeness", "Mask", "Rows", "Survivor"]
+__all__ = ["DEDUPE_VERDICTS", "Dedupe", "Likeness", "Mask", "Rows", "Semantic", "Survivor"]
 
 I64 = NDArray[np.int64]
 
 DEDUPE_VERDICTS: pa.Schema = VERDICTS.append(pa.field("similarity", pa.float64()))
 """`similarity` is the exact Jaccard similarity with `because_of`; null for what is kept."""
+
+
+class Semantic(Part):
+    """Duplicates by meaning: the same thing said in other words, told by embeddings.
+
+    Every pair is compared (no index), and its numbers must agree as those of near-duplicates do.
+    """
+
+    column: str = ""
+    """Column of the rows that holds an embedding each (a list of numbers)."""
+    model: Path | None = None
+    """Folder on this machine with an encoder of `transformers` or `sentence-transformers` (extra
+    `semantic`); it may not bring code of its own."""
+    threshold: float = Field(default=0.95, gt=0, le=1)
+    """Least cosine of two duplicates. What it means depends on the model: choose it by eye."""
+    digest: str = ""
+    """SHA-256 of the model, so that no step of another model is taken again."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Semantic:
+        if bool(self.column) == (self.model is not None):
+            raise ValueError("name either a column with embeddings or the folder of a model")
+        return self
 
 
 class Dedupe(Decision):
@@ -102,6 +129,9 @@ class Dedupe(Decision):
     """Most rows of one kind, split and skeleton that stay; none: no cap."""
     mask: tuple[Mask, ...] = ("numbers", "dates")
     """What a skeleton leaves blank."""
+    semantic: Semantic | None = None
+    """Drop what means the same too; off by default. Reason `semantic_duplicate`, with the cosine
+    as `similarity`; a row leaves only if it is itself this close to one that stays."""
     names: Path | None = Field(default=None, exclude=True)
     """Parquet file (`NAMES`) with the names that are blank in samples and passages: those of the
     documents that they are about. Documents have their own."""
@@ -131,6 +161,8 @@ class Dedupe(Decision):
             columns["skeleton"] = pa.array(self._skeletons(batch, texts, rows))
         if self.survivor == "best_quality":
             columns["quality"] = _qualities(batch, texts)
+        if self.semantic is not None:
+            columns["embedding"] = _embeddings(batch, texts, self.semantic)
         columns |= {
             "length": pc.cast(pc.utf8_length(pc.fill_null(texts, "")), pa.int64()),
             "digest": pa.array(reading.shingles.digests),
@@ -191,14 +223,31 @@ class Dedupe(Decision):
         """Return the pairs that are alike from `floor` on: enough for every threshold above it."""
         return likeness(rows, floor, self.permutations)
 
-    def settle(self, rows: Rows, pairs: Likeness, precedence: I64 | None = None) -> pa.Table:
+    def meanings(self, rows: Rows) -> Likeness:
+        """Return the pairs that mean the same; none where meaning is not compared."""
+        if self.semantic is None:
+            return Likeness.none()
+        return meanings(rows, self.semantic.threshold)
+
+    def settle(
+        self,
+        rows: Rows,
+        pairs: Likeness,
+        precedence: I64 | None = None,
+        *,
+        meant: Likeness | None = None,
+    ) -> pa.Table:
         """Return the verdicts at `threshold`, from pairs that were sought at it or lower down.
 
-        With `precedence`, a number per row, the smallest stays, whatever the rule says.
+        With `precedence`, a number per row, the smallest stays, whatever the rule says. `meant` is
+        what `meanings` returns.
         """
         rank = preference(rows.keys, self.survivor, rows.wanted, precedence)
         account = Account(rank, rows.classes)
-        edges = pairs.at(self.threshold)
+        meant = self.meanings(rows) if meant is None else meant
+        alike = meant.numbers >= self.threshold
+        close = np.column_stack([meant.left[alike], meant.right[alike]])
+        edges = (pairs.at(self.threshold), close)
         self._settle(rows, edges, account, np.flatnonzero(rows.twins == ALONE))
         paired = np.flatnonzero(rows.twins != ALONE)
         for row in paired[rows.twins[paired] >= 0].tolist():
@@ -207,17 +256,19 @@ class Dedupe(Decision):
         self._settle(rows, edges, account, account.left(paired))
         return _verdicts(rows, account)
 
-    def _settle(self, rows: Rows, pairs: I64, account: Account, chosen: I64) -> None:
-        """Drop repeats, then what exceeds the cap, among the chosen rows."""
+    def _settle(self, rows: Rows, pairs: tuple[I64, I64], account: Account, chosen: I64) -> None:
+        """Drop repeats, then what means the same, then what exceeds the cap."""
         if not len(chosen):
             return
-        edges = rows.edges(pairs, chosen)
+        edges = rows.edges(pairs[0], chosen)
         if self.linkage == "direct":
             account.keep_independent(edges, "near_duplicate")
         else:
             for members in groups_of(components(len(rows.ids), edges)):
                 if len(members) > 1:
                     account.keep_best(members, "near_duplicate")
+        here = np.isin(pairs[1], account.left(chosen)).all(axis=1)
+        account.keep_independent(pairs[1][here], "semantic_duplicate")
         if self.max_per_template is not None:
             left = account.left(chosen)
             for members in groups_of(rows.templates(left)):
@@ -244,6 +295,8 @@ def _verdicts(rows: Rows, account: Account) -> pa.Table:
     similarity = np.full(len(rows.ids), np.nan)
     gone = np.flatnonzero(account.because >= 0)
     similarity[gone] = rows.similarity(gone, account.because[gone])
+    meant = np.flatnonzero(account.reason == "semantic_duplicate")
+    similarity[meant] = cosine(rows.vectors, meant, account.because[meant])
     ids = [*rows.ids, ""]
     return pa.table(
         {
@@ -287,6 +340,23 @@ def _qualities(batch: pa.Table, texts: pa.Array) -> pa.Array:
     rows = zip(texts.to_pylist(), checks, evidence, strict=True)
     found = [quality(text or "", made or (), len(quoted or ())) for text, made, quoted in rows]
     return pa.array(found, pa.float64())
+
+
+def _embeddings(batch: pa.Table, texts: pa.Array, semantic: Semantic) -> pa.Array:
+    kind = pa.large_list(pa.float32())
+    if semantic.model is not None:
+        known = [text or "" for text in texts.to_pylist()]
+        return pa.array(list(embed(known, semantic.model)), kind)
+    if semantic.column not in batch.column_names:
+        have = ", ".join(batch.column_names)
+        raise ConfigError(f"semantic: there is no column {semantic.column!r}; there are: {have}")
+    try:
+        found = column_of(batch, semantic.column).cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise ConfigError(
+            f"semantic: the column {semantic.column!r} does not hold lists of numbers"
+        ) from None
+    return pc.fill_null(found, pa.scalar([], kind))
 
 
 def _lists(shingles: Shingles) -> pa.Array:

@@ -14,12 +14,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sftdata.errors import ContractError
+from sftdata.errors import ConfigError, ContractError
+from sftdata.similarity.cosine import cosine_pairs, unit
 from sftdata.similarity.lsh import jaccard, near_pairs
 from sftdata.similarity.shingles import Shingles
 from sftdata.similarity.tasks import evidence_groups
 
-__all__ = ["ABSENT", "ALONE", "KEYS", "Likeness", "Rows", "groups_of", "hashed", "likeness"]
+__all__ = [
+    "ABSENT",
+    "ALONE",
+    "KEYS",
+    "Likeness",
+    "Rows",
+    "groups_of",
+    "hashed",
+    "likeness",
+    "meanings",
+]
 
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
@@ -46,11 +57,12 @@ KEYS: pa.Schema = pa.schema(
         pa.field("twin_of", pa.string()),
         pa.field("subjects", pa.large_list(pa.string()), nullable=False),
         pa.field("context", pa.large_list(pa.uint32()), nullable=False),
+        pa.field("embedding", pa.large_list(pa.float32()), nullable=False),
     ]
 )
 """What `Dedupe.keys` returns, about 1.5 kB for a text of 350 words. `kind`, `split` and `twin_of`
 are those of samples; `subjects` and `context` (MinHash signature of the context) are filled for
-tasks alone, `quality` where it decides."""
+tasks alone, `quality` where it decides, `embedding` where meaning is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,8 @@ class Rows:
         self.ids: list[str] = keys["id"].to_pylist()
         if len(set(self.ids)) < len(self.ids):
             raise ContractError("dedupe: an id stands twice among the rows")
-        self.keys = keys.drop_columns(["shingles", "numbers"])
+        self.keys = keys.drop_columns(["shingles", "numbers", "embedding"])
+        self.vectors = _vectors(keys)
         self.shingles = _shingles(keys, "shingles", "digest")
         self.numbers = _shingles(keys, "numbers", "number_digest")
         self.twins = self._twins()
@@ -188,6 +201,21 @@ def likeness(rows: Rows, floor: float, permutations: int) -> Likeness:
     return Likeness(left, right, found.similarity[other], np.where(same, 1.0, share))
 
 
+def meanings(rows: Rows, threshold: float) -> Likeness:
+    """Return the pairs whose embeddings have at least this cosine, as `similarity`.
+
+    Raises:
+        ConfigError: so many pairs that the threshold tells nothing.
+    """
+    try:
+        found = cosine_pairs(rows.vectors, threshold=threshold, within=rows.places)
+    except ValueError as error:
+        raise ConfigError(f"dedupe.semantic.threshold: {error}; raise it") from None
+    same = rows.numbers.digests[found.left] == rows.numbers.digests[found.right]
+    share = jaccard(rows.numbers, found.array())
+    return Likeness(found.left, found.right, found.similarity, np.where(same, 1.0, share))
+
+
 def groups_of(labels: I64) -> list[I64]:
     """Return the positions of each label, in the order of the labels."""
     order = np.argsort(labels, kind="stable")
@@ -214,6 +242,19 @@ def _by_id(keys: pa.Table) -> pa.Table:
     """Sort by id; without a copy where the rows are sorted already."""
     order = pc.sort_indices(keys["id"]).to_numpy()
     return keys if (order[1:] > order[:-1]).all() else keys.take(order)
+
+
+def _vectors(keys: pa.Table) -> NDArray[np.float32]:
+    """Return the embeddings as unit vectors; rows without one as zeros."""
+    column = column_of(keys, "embedding")
+    sizes = np.diff(column.offsets.to_numpy())
+    width = int(sizes.max(initial=0))
+    if width and not np.isin(sizes, (0, width)).all():
+        raise ContractError("dedupe: embeddings are not all of one length")
+    found = np.zeros((len(sizes), width), dtype=np.float32)
+    if width:
+        found[sizes > 0] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    return unit(found)
 
 
 def _shingles(keys: pa.Table, name: str, digest: str) -> Shingles:
