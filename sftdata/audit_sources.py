@@ -209,9 +209,22 @@ def _files_of(root: Path) -> list[Path]:
     folder = root / "data" if (root / "data").is_dir() else root
     files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in READABLE and p.is_file()]
     files = [p for p in files if p.name not in ("manifest.json", "dataset_info.json")]
+    files = [p for p in files if not _is_report(p)]
     if not files:
         raise ConfigError(f"dataset: {root} holds no data file ({', '.join(READABLE)})")
     return files
+
+
+def _is_report(path: Path) -> bool:
+    """Return whether a file beside the data is a report on it, or one that is about to be written.
+
+    `sftdata audit . --json > report.json` opens the file before the audit begins.
+    """
+    if path.suffix.lower() != ".json":
+        return False
+    with path.open("rb") as handle:
+        head = handle.read(200)
+    return not head or b'"sftdata.audit/' in head
 
 
 def data_files(

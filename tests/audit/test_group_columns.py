@@ -163,6 +163,18 @@ def test_a_report_is_held_to_the_bytes_that_it_judged(folder, tmp_path, capsys):
     assert run("audit", "--verify", report, folder) == 2
 
 
+def test_a_report_that_is_written_beside_the_data_is_no_part_of_it(folder, capsys):
+    report = folder / "report.json"
+    report.touch()
+    assert run("audit", folder, "--json") == 0
+    report.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert [f["path"] for f in json.loads(report.read_bytes())["files"]] == [
+        "test.jsonl",
+        "train.jsonl",
+    ]
+    assert run("audit", "--verify", report, folder) == 0
+
+
 def test_files_of_one_name_in_two_folders_are_told_apart(folder, tmp_path):
     for split in ("train", "test"):
         (tmp_path / split).mkdir()
