@@ -90,7 +90,7 @@ def audit(
         baseline=read_baseline(baseline) if isinstance(baseline, str | Path) else baseline,
         fail_on=fail_on,
         seed=seed,
-        settings=_settings(group, text, names, seed),
+        settings=_settings(group, text, names, seed, (template, tokenizer)),
     )
 
 
@@ -99,6 +99,7 @@ def _settings(
     text: str | Sequence[str] | None,
     aliases: Mapping[str, Sequence[str]],
     seed: int,
+    chat: tuple[str | Render | None, str | None],
 ) -> dict[str, Any]:
     """Return what was asked for, as the report holds it."""
     return {
@@ -106,6 +107,9 @@ def _settings(
         "text": ([text] if isinstance(text, str) else list(text)) if text else None,
         "aliases": {name: list(values) for name, values in aliases.items()} or None,
         "seed": seed,
+        # What a build names for itself stands in its manifest.
+        "template": chat[0] if isinstance(chat[0], str) else None,
+        "tokenizer": chat[1],
     }
 
 

@@ -1,9 +1,11 @@
 """Lint of chat templates as audit checks: each fault is planted, found, and named by its rows."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from command import Command
 from project import write_project
 
 import sftdata
@@ -264,6 +266,37 @@ def test_plain_text_has_no_conversations():
 def test_a_template_that_does_not_exist_is_one_line():
     with pytest.raises(ConfigError, match="none of chatml"):
         sftdata.audit([row()], checks=NAMES, template="no-such.jinja")
+
+
+def test_the_command_line_takes_template_and_tokenizer(tmp_path, capsys, tiny_folder):
+    data = tmp_path / "data.jsonl"
+    lines = [json.dumps({"id": f"r{i}", **row(system=None)}) for i in range(2)]
+    data.write_text("\n".join(lines), encoding="utf-8")
+    run = Command(capsys)
+    done = run("audit", data, "--template", "qwen", "--tokenizer", tiny_folder, "--json")
+    report = json.loads(done.out)
+    found = {c["name"]: c for c in report["checks"] if c["name"] in NAMES}
+    assert found["template_default"]["findings"][0]["ids"] == ["r0", "r1"]
+    assert found["template_stop"]["status"] == "passed"
+    assert report["settings"]["template"] == "qwen"
+    assert report["settings"]["tokenizer"] == tiny_folder
+    done = run("audit", data, "--fix", "purge", "--out", tmp_path / "o", "--template", "qwen")
+    assert (done.code, "--fix does not take --template" in done.err) == (2, True)
+
+
+def test_a_build_whose_tokenizer_is_not_here_is_audited_all_the_same(tmp_path, tiny_folder):
+    home = shutil.copytree(tiny_folder, tmp_path / "home")
+    template = {"template": "chatml", "tokenizer": str(home)}
+    families = {"use": ["finance/cover_page"]}
+    out = build(write_project(tmp_path, families=families, template=template)).path
+    assert sftdata.audit(out, checks=NAMES).metrics["not_verified"] == 0
+    shutil.rmtree(home)
+    report = sftdata.audit(out, checks=["unique_ids", *NAMES])
+    assert report.check("unique_ids").status == "passed"
+    assert report.metrics["not_verified"] == len(NAMES)
+    assert "is not here" in report.check("template_bos").why
+    named = sftdata.audit(out, checks=NAMES, template="chatml")
+    assert named.metrics["not_verified"] == 0
 
 
 def test_a_build_is_judged_with_its_own_template(tmp_path):
