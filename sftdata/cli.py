@@ -18,6 +18,7 @@ from sftdata.commands import (
     evaluation,
     export,
     families,
+    judging,
     lengths,
     prediction,
     schemas,
@@ -163,6 +164,8 @@ app.add_typer(training.runs, name="runs")
 app.add_typer(training.model, name="model")
 app.add_typer(evaluation.verbs)
 app.add_typer(evaluation.probes, name="probes")
+app.add_typer(judging.verbs)
+app.add_typer(judging.review, name="review")
 app.add_typer(families.verbs, name="families")
 app.add_typer(schemas.verbs, name="schemas")
 app.add_typer(template.verbs, name="template")

@@ -17,6 +17,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from sftdata.config import BuildConfig
+from sftdata.evaluation.judge import JudgeReport
+from sftdata.evaluation.monitor import MonitorReport
+from sftdata.evaluation.report import EvaluationReport
 from sftdata.families.family import Family
 from sftdata.report import RunManifest, report_schema
 from sftdata.resources import folder
@@ -44,7 +47,10 @@ def schemas() -> dict[str, dict[str, Any]]:
         "audit_report.schema.json": report_schema(),
         "build_config.schema.json": _of_model(BuildConfig, "validation"),
         "document.schema.json": _of_dataclass(Document),
+        "evaluation_report.schema.json": _of_model(EvaluationReport, "serialization"),
         "family.schema.json": _of_model(Family, "validation"),
+        "judge_report.schema.json": _of_model(JudgeReport, "serialization"),
+        "monitor_report.schema.json": _of_model(MonitorReport, "serialization"),
         "run_manifest.schema.json": _of_model(RunManifest, "serialization"),
         "sample.schema.json": _of_dataclass(Sample),
     }

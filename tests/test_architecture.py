@@ -31,7 +31,7 @@ LAYERS = (
         "L5",
         "output result audit_sources audit_baseline leakage reporting inspect scaffold prompting",
     ),
-    ("L5", "audit run reading schemas validation family_check judged predictions near_duplicates"),
+    ("L5", "audit run reading validation family_check judged predictions near_duplicates"),
     (
         "L5",
         "deduplication audit_fix audit_bytes trained_rows template_match packing lengths preparation",
@@ -39,6 +39,7 @@ LAYERS = (
     ("L5", "pipeline sketch"),
     ("L5", "exporting training template_lint conformance"),
     ("L5", "prediction evaluation"),
+    ("L5", "schemas"),
     ("L6", "console"),
     ("L6", "commands"),
     ("L6", "cli"),

@@ -31,41 +31,44 @@ Force = Annotated[
 Split = Annotated[str, typer.Option(metavar="NAME", help="The split that was predicted.")]
 
 
+Against = Annotated[
+    list[Path], typer.Option(metavar="FILE", help="Predictions of a base model; repeatable.")
+]
+Page = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")]
+JsonOut = Annotated[
+    Path | None, typer.Option("--json-out", metavar="FILE", help="Write the report as JSON.")
+]
+Probes = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE", help="Answers to the general probes: this model's, then the base's."
+    ),
+]
+Resamples = Annotated[
+    int, typer.Option(min=100, max=100_000, help="Bootstrap resamples of groups.")
+]
+Interval = Annotated[Literal["percentile", "bca"], typer.Option(help="How intervals are made.")]
+Suspicious = Annotated[
+    float,
+    typer.Option(min=0.05, max=1, help="Share of known 8-word runs that makes a row suspect."),
+]
+Excerpts = Annotated[bool, typer.Option(help="Whether the report may show excerpts of samples.")]
+
+
 @verbs.command()
 def evaluate(
     predictions: Predictions,
     dataset: Dataset,
-    against: Annotated[
-        list[Path],
-        typer.Option(metavar="FILE", help="Predictions of a base model; repeatable."),
-    ] = [],  # noqa: B006
+    against: Against = [],  # noqa: B006
     split: Split = "test",
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the report as one page.")
-    ] = None,
-    json_out: Annotated[
-        Path | None, typer.Option("--json-out", metavar="FILE", help="Write the report as JSON.")
-    ] = None,
-    probe: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FILE", help="Answers to the general probes: this model's, then the base's."
-        ),
-    ] = [],  # noqa: B006
-    resamples: Annotated[
-        int, typer.Option(min=100, max=100_000, help="Bootstrap resamples of groups.")
-    ] = 1000,
-    interval: Annotated[
-        Literal["percentile", "bca"], typer.Option(help="How intervals are made.")
-    ] = "percentile",
+    out: Page = None,
+    json_out: JsonOut = None,
+    probe: Probes = [],  # noqa: B006
+    resamples: Resamples = 1000,
+    interval: Interval = "percentile",
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
-    suspicious: Annotated[
-        float,
-        typer.Option(min=0.05, max=1, help="Share of known 8-word runs that makes a row suspect."),
-    ] = 0.5,
-    excerpts: Annotated[
-        bool, typer.Option(help="Whether the report may show excerpts of samples.")
-    ] = True,
+    suspicious: Suspicious = 0.5,
+    excerpts: Excerpts = True,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -240,3 +243,35 @@ def _show_monitor(report: MonitorReport) -> None:
     console.print(table)
     if report.unreadable:
         console.print(f"{report.unreadable:,} lines are no record", highlight=False)
+
+
+@probes.command("ask")
+def probes_ask(
+    base_url: Annotated[
+        str, typer.Option(metavar="URL", help="OpenAI-compatible, e.g. http://127.0.0.1:8000/v1.")
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="The model's name there.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Answers to write, JSONL.", show_default=False)
+    ],
+    allow_host: Annotated[
+        list[str], typer.Option(metavar="HOST", help="Host beside this machine; repeatable.")
+    ] = [],  # noqa: B006
+    api_key_env: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable with the API key.")
+    ] = "",
+) -> None:
+    """Put the probe questions to a served model; `evaluate --probe` reads the answers."""
+    from sftdata.console import write
+    from sftdata.evaluation.judge_client import Endpoint
+    from sftdata.evaluation.probe_ask import ask_probes
+    from sftdata.predictions import write_predictions
+
+    if out.exists():
+        raise ConfigError(f"{out} exists already; name a new file")
+    endpoint = Endpoint(
+        base_url=base_url, model=model, allowed=tuple(allow_host), key_variable=api_key_env
+    )
+    answers = ask_probes(endpoint)
+    write_predictions(answers, out)
+    write(f"{len(answers)} answers in {out}")

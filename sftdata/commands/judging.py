@@ -107,43 +107,50 @@ def review_agreement(
         write(f"{item.criterion}: {', '.join(told)}; {over}")
 
 
+BaseUrl = Annotated[
+    str, typer.Option(metavar="URL", help="OpenAI-compatible, e.g. http://127.0.0.1:8000/v1.")
+]
+Model = Annotated[str, typer.Option(metavar="NAME", help="The judge's name there.")]
+Report = Annotated[
+    Path, typer.Option(metavar="FILE", help="Report to write, JSON.", show_default=False)
+]
+Against = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Compare with these, in both orders.")
+]
+Human = Annotated[Path | None, typer.Option(metavar="FILE", help="Ratings of `review import`.")]
+Count = Annotated[int | None, typer.Option("-n", min=1, help="Judge this many, by chance.")]
+Cache = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Answers kept; by default beside --out.")
+]
+Hosts = Annotated[
+    list[str], typer.Option(metavar="HOST", help="Host that documents may be sent to; repeatable.")
+]
+KeyName = Annotated[
+    str, typer.Option(metavar="NAME", help="Environment variable with the API key.")
+]
+PriceIn = Annotated[float | None, typer.Option(min=0, help="Price of a million prompt tokens.")]
+PriceOut = Annotated[
+    float | None, typer.Option(min=0, help="Price of a million completion tokens.")
+]
+
+
 @verbs.command()
 def judge(
     predictions: Predictions,
     dataset: Dataset,
-    base_url: Annotated[
-        str,
-        typer.Option(metavar="URL", help="OpenAI-compatible, e.g. http://127.0.0.1:8000/v1."),
-    ],
-    model: Annotated[str, typer.Option(metavar="NAME", help="The judge's name there.")],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Report to write, JSON.", show_default=False)
-    ],
-    against: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Compare with these, in both orders.")
-    ] = None,
-    human: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Ratings of `review import`.")
-    ] = None,
+    base_url: BaseUrl,
+    model: Model,
+    out: Report,
+    against: Against = None,
+    human: Human = None,
     split: Split = "test",
-    n: Annotated[int | None, typer.Option("-n", min=1, help="Judge this many, by chance.")] = None,
+    n: Count = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw and the resamples.")] = 0,
-    cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Answers kept; by default beside --out.")
-    ] = None,
-    allow_host: Annotated[
-        list[str],
-        typer.Option(metavar="HOST", help="Host that documents may be sent to; repeatable."),
-    ] = [],  # noqa: B006
-    api_key_env: Annotated[
-        str, typer.Option(metavar="NAME", help="Environment variable with the API key.")
-    ] = "",
-    price_in: Annotated[
-        float | None, typer.Option(min=0, help="Price of a million prompt tokens.")
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option(min=0, help="Price of a million completion tokens.")
-    ] = None,
+    cache: Cache = None,
+    allow_host: Hosts = [],  # noqa: B006
+    api_key_env: KeyName = "",
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 4,
     force: Force = False,
 ) -> None:

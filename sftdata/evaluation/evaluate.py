@@ -73,8 +73,8 @@ def evaluate(
 ) -> EvaluationReport:
     """Score predictions on one split of a build, alone or beside those of other models.
 
-    A sample without a prediction counts as wrong. Intervals resample groups; with `against`, every
-    difference is paired: both models see the same groups drawn.
+    A sample without a prediction counts as wrong. Differences are paired: both models see the
+    same groups drawn.
 
     Args:
         predictions: JSONL that `predict` or a batch import wrote; its run is called `model`.
@@ -106,7 +106,6 @@ def evaluate(
     scores = [s for run in runs for s in _scores(run, slices, chosen.how)]
     gaps = [d for run in runs[1:] for d in _gaps(runs[0], run, slices, chosen.how)]
     gaps += _leakage_gaps(runs[0], slices, chosen.how)
-    tested = forgetting(names, chosen.probes, chosen.how)
     return EvaluationReport(
         dataset=build.report.dataset,
         digest=build.digest,
@@ -119,8 +118,8 @@ def evaluate(
         scores=tuple(scores),
         differences=tuple(gaps),
         fields=tuple(f for run in runs for f in field_scores(run.name, run.rows)),
-        worst=tuple(w for w in worst_outputs(runs[0].name, runs[0].rows, chosen.excerpts)),
-        forgetting=tested,
+        worst=tuple(worst_outputs(runs[0].name, runs[0].rows, chosen.excerpts)),
+        forgetting=forgetting(names, chosen.probes, chosen.how),
         notes=tuple(_notes(build, samples, known, why, chosen)),
         versions=dict(_versions()),
     )

@@ -14,7 +14,7 @@ from sftdata.evaluation.judge import drawn, judge_pairs, judge_single
 from sftdata.evaluation.judge_client import Endpoint, Judge, JudgeError
 from sftdata.evaluation.judge_prompts import pair_messages, single_messages, verdict
 from sftdata.evaluation.review import Rating
-from sftdata.predictions import Prediction, write_predictions
+from sftdata.predictions import Prediction, read_predictions, write_predictions
 
 SAMPLES = [
     question(f"q{i}", group=f"g{i}", question=f"What were net sales in case {i}?") for i in range(4)
@@ -298,3 +298,17 @@ def test_review_sheets_of_a_build(built, samples, tmp_path, capsys):
     assert done.code == 0
     assert done.out.count("rater-") == 4
     assert (tmp_path / "sheets.key.json").is_file()
+
+
+def test_probes_are_put_to_a_served_model(server, tmp_path, capsys):
+    def say(body, number):
+        return (400, {}, {}) if number == 1 else said("Paris")
+
+    server.say = say
+    out = tmp_path / "probes.jsonl"
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    done = Command(capsys)("probes", "ask", "--base-url", url, "--model", "m", "--out", out)
+    assert done.code == 0
+    answers = read_predictions(out)
+    assert len(answers) == 40
+    assert (answers[0].error != "", answers[1].output) == (True, "Paris")
