@@ -141,8 +141,7 @@ def near_pairs(
         column: compare this one column instead.
         text: the columns to read as text, where the shape is not known.
         splits: name of the split → its file.
-        across: compare rows of different splits too; of two, the held-out one stays. Without it
-            what repeats across splits is left to `audit --fix purge`.
+        across: compare rows of different splits too; of two, the held-out one stays.
         excerpts: whether `NearPairs.around` may show texts.
         names: a column of names that `mask: [names, …]` blanks. Without it those of a build's
             documents, elsewhere what looks like a name (`skeletons.guessed_names`).
@@ -159,8 +158,7 @@ def near_pairs(
     >>> found.at(0.5).dropped["because_of"].to_pylist(), found.at(0.9).kept.num_rows
     (['row:2'], 2)
     """
-    if not 0 < floor <= 1:
-        raise ConfigError(f"floor {floor:g}: similarity is above 0 and at most 1")
+    _check_floor(floor)
     known = load(dataset, text=[column] if column else text, splits=splits, excerpts=excerpts)
     kind = None if column else grain or ("task" if _is_build(known) and not splits else "sample")
     decision = Dedupe(
@@ -176,6 +174,11 @@ def near_pairs(
     what = column or str(kind)
     made = NearPairs.of(known, table, decision, source, floor=floor, what=what, across=across)
     return made.with_likeness(_likeness(made, pairs))
+
+
+def _check_floor(floor: float) -> None:
+    if not 0 < floor <= 1:
+        raise ConfigError(f"floor {floor:g}: similarity is above 0 and at most 1")
 
 
 def _is_build(data: AuditData) -> bool:
