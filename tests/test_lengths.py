@@ -37,6 +37,30 @@ def test_the_example_that_was_measured_with_llama_factory():
         assert (told.questions, told.evidence) == (left, left)
 
 
+RECORDED = [
+    (1101, 2332, 512, 165, 347),
+    (3683, 1935, 4096, 2161, 1935),
+    (4977, 9, 4096, 4087, 9),
+    (2182, 2956, 1024, 435, 589),
+    (4843, 419, 2048, 1629, 419),
+    (5322, 2218, 512, 362, 150),
+    (3123, 2812, 1024, 539, 485),
+    (3458, 2974, 512, 276, 236),
+    (4323, 909, 4096, 3187, 909),
+    (4062, 2265, 1024, 658, 366),
+]
+"""Prompt, answer, `cutoff_len` → what `infer_seqlen` of LLaMA-Factory 0.9.5 keeps of both."""
+
+
+@pytest.mark.parametrize(("prompt", "answer", "length", "shown", "said"), RECORDED)
+def test_the_cut_is_that_of_llama_factory(prompt, answer, length, shown, said):
+    for end, left in ((shown, 1.0), (shown + 1, 0.0)):
+        if 0 < end <= prompt:
+            told = survival(found([prompt], [answer], [end]), length, "prompt")
+            assert told.questions == left
+            assert told.answers == (said == answer)
+
+
 def test_a_long_answer_loses_its_own_share_there():
     # Neither side is under half of 100: each keeps its share, 100 * 80/140 = 57 of the answer.
     told = survival(found([60], [80], [43]), 100, "prompt")
