@@ -45,7 +45,8 @@ class ExportRecord(_Record):
     model: str = ""
     template: str = ""
     template_lock: str = ""
-    """Lock of the chat template and tokenizer that the rows were checked with."""
+    """Lock of the chat template and tokenizer that the rows were checked with; empty for targets
+    that take messages."""
     build_template_lock: str = ""
     """Lock that the build was rendered with; another one where a build had no tokenizer."""
     longest: int = 0

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sftdata import registry
+from sftdata.chat.template import load_template
 from sftdata.errors import ConfigError, ContractError
 from sftdata.exporting.exporter import Exporter, Job
 from sftdata.exporting.files import ExportFolder
@@ -76,7 +77,9 @@ def make_exporter(to: str | Exporter, settings: Mapping[str, Any]) -> Exporter:
         return to
     found = registry.exporters.get(to)
     if not (isinstance(found, type) and issubclass(found, Exporter)):
-        raise ContractError(f"exporter {to!r} is no subclass of sftdata.exporting.Exporter")
+        raise ContractError(
+            f"exporter {to!r} is no subclass of sftdata.exporting.exporter.Exporter"
+        )
     unknown = sorted(set(settings) - set(found.model_fields))
     if unknown:
         known = ", ".join(sorted(found.model_fields)) or "no settings"
@@ -92,8 +95,8 @@ def make_exporter(to: str | Exporter, settings: Mapping[str, Any]) -> Exporter:
 def _target(exporter: Exporter, judged: Judged, model: str | None, *, force: bool) -> TargetModel:
     if exporter.uses_model:
         return resolve_model(judged, model, force=force)
-    template, _ = judged.render.load()
-    return TargetModel(name=model or "", template=template, config={})
+    # The target reads messages: whether the build's tokenizer is still there is not its concern.
+    return TargetModel(name=model or "", template=load_template(), config={})
 
 
 def _record(exporter: Exporter, job: Job) -> ExportRecord:
@@ -110,8 +113,8 @@ def _record(exporter: Exporter, job: Job) -> ExportRecord:
         verdict=judged.report.verdict,
         forced=(*judged.forced, *job.model.faults),
         model=job.model.name,
-        template=job.model.template.name,
-        template_lock=job.model.template.lock(),
+        template=job.model.template.name if exporter.uses_model else "",
+        template_lock=job.model.template.lock() if exporter.uses_model else "",
         build_template_lock=judged.manifest.template_lock,
         longest=job.longest,
         lengths="counted" if job.counted else "estimated",

@@ -157,6 +157,19 @@ def test_a_build_without_a_tokenizer_is_measured_with_the_model_s(
         export(plain, "trl", tmp_path / "z", settings={"tokens": True})
 
 
+def test_messages_are_exported_though_the_tokenizer_is_gone(tmp_path):
+    model = save_tokenizer(tmp_path / "model")
+    own = {"tokenizer": str(model), "template": "tokenizer"}
+    build = write_build(tmp_path / "out", plain_samples(), **own)
+    model.rename(tmp_path / "moved")
+    assert export(build, "sharegpt", tmp_path / "x").counts["train"] == 12
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        export(build, "trl", tmp_path / "y")
+    record = export(build, "trl", tmp_path / "y", model=str(tmp_path / "moved"))
+    assert record.template_lock == record.build_template_lock
+    assert record.forced == ()
+
+
 def test_rows_longer_than_the_build_allows_are_left_out_when_measured(tokenizer_folder, tmp_path):
     long = sample("long", completion=conversation(("assistant", "净利润 " * 400)))
     build = write_build(tmp_path / "out", [*plain_samples(), long], max_length=256)
