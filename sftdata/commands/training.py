@@ -61,6 +61,7 @@ def train(
 ) -> None:
     """Train on a build: QLoRA, LoRA or all weights. A killed run goes on with --resume."""
     from sftdata.console import say
+    from sftdata.training.closing import is_main
     from sftdata.training.config import load_train_config
     from sftdata.training.run import Interrupted, plan_training
     from sftdata.training.run import train as start
@@ -75,7 +76,8 @@ def train(
     except Interrupted as stopped:
         say(str(stopped), "yellow")
         raise typer.Exit(128 + stopped.number) from None
-    _show_run(made.path, settings, made.manifest.results, as_json)
+    if is_main():
+        _show_run(made.path, settings, made.manifest.results, as_json)
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:

@@ -159,7 +159,11 @@ def test_sigterm_leaves_a_checkpoint_and_says_so(run, made, settings, tmp_path):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_evaluation_in_between_changes_no_training_step(made, settings, tmp_path, precision):
     """bitsandbytes re-packs 4-bit weights in an evaluation; data loaders draw from the dice."""
+    from safetensors.torch import load_file
+
     with_it = train(made, settings(precision=precision, max_steps=4), tmp_path / "with").path
+    adapter = load_file(with_it / "adapter/adapter_model.safetensors")
+    assert {str(w.dtype) for w in adapter.values()} == {"torch.float32"}, "whatever the base is in"
     without = settings(precision=precision, max_steps=4, evaluation={"during": False})
     assert losses(train(made, without, tmp_path / "without").path) == losses(with_it)
 
