@@ -20,18 +20,19 @@ _SOURCE = (
     r"|materials?|reports?|information|data|medication lists?|it|they|them)"
 )
 _TOLD = (
-    r"(?:stat(?:e|es|ed)|giv(?:e|es|en)|provid(?:e|es|ed)|contain(?:s|ed)?|mention(?:s|ed)?"
-    r"|includ(?:e|es|ed)|disclos(?:e|es|ed)|report(?:s|ed)?|record(?:s|ed)?|specif(?:y|ies|ied)"
-    r"|list(?:s|ed)?|indicat(?:e|es|ed)|show(?:s|n)?|cover(?:s|ed)?|found|available|documented"
+    r"(?:stat(?:e|es|ed)|giv(?:e|es|en)|provide[sd]?|contain(?:s|ed)?|mention(?:s|ed)?"
+    r"|include[sd]?|disclos(?:e|es|ed)|report(?:s|ed)?|record(?:s|ed)?|specify|specifies|specified"
+    r"|list(?:s|ed)?|indicate[sd]?|show(?:s|n)?|cover(?:s|ed)?|found|available|documented"
     r"|present|supplied|supported|support|address(?:es|ed)?|tells?|says?|answers?)"
 )
 _ACT = (
-    r"(?:answer|determin|provid|calculat|comput|compar|giv|confirm|find|tell|say|said|work|identif"
-    r"|assess|predict|forecast|advis|recommend|comment|offer|verif|conclud|infer|know|known|deriv"
-    r"|locat|state|estimat|judge|diagnos|respond|help|assist|read|be seen|be made|be worked)"
+    r"(?:answer|determine|provide|calculate|compute|compare|give|confirm|find|tell|say|said|work"
+    r"|identif(?:y|ied)|assess|predict|forecast|advise|recommend|comment|offer|verif(?:y|ied)"
+    r"|conclude|infer|know|derive|locate|state|estimate|judge|diagnose|respond|help|assist|read"
+    r"|be seen|be made|be worked)"
 )
 _REFUSES_EN = re.compile(
-    rf"\b(?:can ?not|can['’]t|could not|couldn['’]t|unable to|not able to|not possible to"
+    rf"\b(?:can ?not|can['’]t|could not|could(?:n)['’]t|unable to|not able to|not possible to"
     rf"|impossible to)\b[^.;\n]{{0,40}}?\b{_ACT}"
     rf"|\b(?:does|do|did|is|are|was|were|has|have)(?: not|n['’]t)(?: \w+ly)?(?: been)? {_TOLD}\b"
     rf"|\b{_SOURCE} (?:record|report|state|give|list|contain|mention|show|hold|ha(?:s|ve))s? no\b"
