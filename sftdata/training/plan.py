@@ -16,10 +16,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sftdata.errors import ConfigError
+from sftdata.packing import pack_lengths
 from sftdata.training.config import TrainConfig
 from sftdata.training.foundation import Foundation
 from sftdata.training.rows import Rows
@@ -175,9 +173,10 @@ def make_plan(
     Rows of one device at a time are the most that fit into 80 % of its free memory; gradients are
     accumulated until a step has the tokens that were asked for.
     """
-    longest = int(rows.lengths.max())
+    lengths = rows.lengths
+    longest = int(lengths.max())
     row_length = _row_length(longest, config, device) if config.batch.packing else longest
-    packed = _packed_rows(rows.lengths, row_length) if config.batch.packing else rows.samples
+    packed = len(pack_lengths(lengths, row_length)) if config.batch.packing else rows.samples
     mean = rows.tokens / packed
     wanted = max(1, round(config.batch.tokens / mean / device.processes))
     # Packed rows are laid end to end. Without a kernel that knows where samples end, the work of
@@ -274,21 +273,6 @@ def _row_length(longest: int, config: TrainConfig, device: Device) -> int:
     least = _GPU_ROW if device.kind == "cuda" else 0
     wanted = config.batch.max_length or max(-(-longest // 64) * 64, least)
     return max(longest, min(wanted, config.batch.tokens))
-
-
-def _packed_rows(lengths: NDArray[np.int64], size: int) -> int:
-    """Count the rows of best-fit decreasing without making them."""
-    room = np.zeros(size + 1, dtype=np.int64)
-    rows = 0
-    for length in np.sort(lengths)[::-1].tolist():
-        open_rows = np.flatnonzero(room[length:])
-        if len(open_rows):
-            best = int(open_rows[0]) + length
-            room[best] -= 1
-        else:
-            best, rows = size, rows + 1
-        room[best - length] += 1
-    return rows
 
 
 def _with_warnings(plan: Plan, config: TrainConfig, foundation: Foundation, rows: Rows) -> Plan:

@@ -17,6 +17,7 @@ from sftdata.chance import rank
 from sftdata.chat.template import ChatTemplate
 from sftdata.chat.tokenizer import Tokenizer
 from sftdata.errors import ConfigError, ContractError
+from sftdata.packing import pack
 from sftdata.trained_rows import TRAINED_ROWS, trained_rows
 from sftdata.training.config import BatchConfig
 
@@ -69,18 +70,16 @@ class Rows:
     def as_dataset(self, length: int | None) -> Any:
         """Return a `datasets.Dataset` for TRL; with a length, samples packed into such rows.
 
-        Packing is best-fit decreasing (TRL's `bfd`); it adds `seq_lengths`, from which the
-        collator makes position ids, so that packed samples never see each other. No sample is
-        longer than the length, so none is cut.
+        A packed row has `seq_lengths`, from which TRL's collator makes position ids, so that
+        samples in it never see each other.
         """
         from datasets import Dataset
 
-        dataset = Dataset(self.table.select(["input_ids", "labels"]))
+        columns = ["input_ids", "labels"]
         if length is None:
-            return dataset
-        from trl import pack_dataset
-
-        return pack_dataset(dataset, length, "bfd")
+            return Dataset(self.table.select(columns))
+        packed, _ = pack(self.table, length)
+        return Dataset(packed.select([*columns, "seq_lengths"]))
 
 
 def make_rows(

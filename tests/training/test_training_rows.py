@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from datasets import Dataset
 from transformers import AutoTokenizer
+from trl import pack_dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from sftdata.errors import ConfigError, ContractError
 from sftdata.judged import open_judged
 from sftdata.training.config import BatchConfig
-from sftdata.training.plan import _packed_rows
 from sftdata.training.rows import make_rows, require_same_rows
 
 collate = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)
@@ -51,13 +51,14 @@ def test_packed_or_not_the_trainer_holds_every_row(rows, length):
     dataset = rows.as_dataset(length)
     require_same_rows(rows, dataset, collate)
     if length:
-        assert len(dataset) == _packed_rows(rows.lengths, length) < rows.samples
+        assert len(dataset) < rows.samples
         assert max(map(len, dataset["input_ids"])) <= length
 
 
 def test_packing_counts_as_trl_packs(rows):
+    dataset = rows.as_dataset(None)
     for length in (int(rows.lengths.max()), 1500, 3000, 4096):
-        assert len(rows.as_dataset(length)) == _packed_rows(rows.lengths, length)
+        assert len(rows.as_dataset(length)) == len(pack_dataset(dataset, length, "bfd"))
 
 
 @pytest.mark.parametrize("change", ["drop", "cut", "mask", "token"])
