@@ -30,6 +30,11 @@ from sftdata.errors import SftdataError
 
 __all__ = ["app", "main"]
 
+_DATA = "Data"
+_MODEL = "Models, and what others train"
+_ANSWERS = "Answers"
+_FAMILIES = "Families and formats"
+
 app = typer.Typer(
     name="sftdata",
     no_args_is_help=True,
@@ -72,7 +77,7 @@ def _root(
     """Raw finance and medical documents to audited SFT datasets."""
 
 
-@app.command()
+@app.command(rich_help_panel=_DATA)
 def init(
     folder: Annotated[Path, typer.Argument(help="The project's folder.", show_default=False)],
 ) -> None:
@@ -86,7 +91,7 @@ def init(
     say(f"Put documents into {made[1]}, then run: sftdata preview {made[0]}")
 
 
-@app.command()
+@app.command(rich_help_panel=_DATA)
 def validate(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Check a configuration and its families without reading documents."""
     from sftdata.console import write
@@ -103,7 +108,7 @@ def validate(config: Config, overrides: Overrides = [], as_json: AsJson = False)
     write(f"template    {found.template}")
 
 
-@app.command()
+@app.command(rich_help_panel=_DATA)
 def preview(
     config: Config,
     n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many samples.")] = 5,
@@ -132,7 +137,7 @@ def preview(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=_DATA)
 def build(
     config: Config,
     out: Annotated[
@@ -155,18 +160,26 @@ def build(
     raise typer.Exit(result.report.exit_code)
 
 
-app.add_typer(audit.verbs)
-app.add_typer(dedupe.verbs)
-app.add_typer(export.verbs)
-app.add_typer(prediction.verbs)
-app.add_typer(training.verbs)
-app.add_typer(training.runs, name="runs")
-app.add_typer(training.model, name="model")
-app.add_typer(evaluation.verbs)
-app.add_typer(evaluation.probes, name="probes")
-app.add_typer(judging.verbs)
-app.add_typer(judging.review, name="review")
-app.add_typer(families.verbs, name="families")
-app.add_typer(schemas.verbs, name="schemas")
-app.add_typer(template.verbs, name="template")
-app.add_typer(lengths.verbs)
+def _hang(panel: str, verbs: typer.Typer, name: str | None = None) -> None:
+    """Add verbs under a heading of the help: a group by its name, single verbs as they are."""
+    if name is None:
+        for verb in verbs.registered_commands:
+            verb.rich_help_panel = panel
+    app.add_typer(verbs, name=name, rich_help_panel=panel)
+
+
+_hang(_DATA, dedupe.verbs)
+_hang(_DATA, audit.verbs)
+_hang(_DATA, lengths.verbs)
+_hang(_DATA, template.verbs, "template")
+_hang(_MODEL, training.model, "model")
+_hang(_MODEL, training.verbs)
+_hang(_MODEL, training.runs, "runs")
+_hang(_MODEL, export.verbs)
+_hang(_ANSWERS, prediction.verbs)
+_hang(_ANSWERS, evaluation.verbs)
+_hang(_ANSWERS, evaluation.probes, "probes")
+_hang(_ANSWERS, judging.verbs)
+_hang(_ANSWERS, judging.review, "review")
+_hang(_FAMILIES, families.verbs, "families")
+_hang(_FAMILIES, schemas.verbs, "schemas")
