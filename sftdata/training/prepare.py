@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +64,10 @@ def prepare(build: str | Path, config: TrainConfig, *, force: bool, allow: bool)
         ConfigError: the build or the model is refused, or a setting cannot be used.
         MissingExtraError: the extra `train` is not installed.
     """
-    require_extra(*(["bitsandbytes"] if config.method == "qlora" else []), *config.report_to)
+    require_extra(*(["bitsandbytes"] if config.method == "qlora" else []))
+    for tracker in config.report_to:
+        if importlib.util.find_spec(tracker) is None:
+            raise ConfigError(f"report_to: {tracker} is not installed: pip install {tracker}")
     judged = open_judged(build, force=force)
     with quiet():
         foundation = lay_out(config.model, allow_download=config.allow_download)

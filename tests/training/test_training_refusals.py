@@ -84,6 +84,7 @@ def test_what_is_no_model_and_no_build_is_said_in_one_line(made, ask, tmp_path):
     (tmp_path / "empty").mkdir()
     refused(ask(tmp_path / "empty"), "is not a finished build")
     refused(ask(made, base=tmp_path / "empty"), "cannot be read as a causal language model")
+    refused(ask(made, "--set", "report_to=[wandb]"), "report_to: wandb is not installed")
     refused(ask(made, "--set", "lora.rnk=3"), "lora.rnk", "Did you mean 'rank'")
 
 
