@@ -21,6 +21,7 @@ from sftdata.evaluation.judge import JudgeReport
 from sftdata.evaluation.monitor import MonitorReport
 from sftdata.evaluation.report import EvaluationReport
 from sftdata.families.family import Family
+from sftdata.predictions import prediction_schema
 from sftdata.report import RunManifest, report_schema
 from sftdata.resources import folder
 from sftdata.types import Document, Sample
@@ -51,6 +52,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "family.schema.json": _of_model(Family, "validation"),
         "judge_report.schema.json": _of_model(JudgeReport, "serialization"),
         "monitor_report.schema.json": _of_model(MonitorReport, "serialization"),
+        "prediction.schema.json": prediction_schema(),
         "run_manifest.schema.json": _of_model(RunManifest, "serialization"),
         "sample.schema.json": _of_dataclass(Sample),
     }
