@@ -151,6 +151,8 @@ def test_numbers_of_an_answer_are_grounded_or_not():
     )
     assert (found.ungrounded, found.derived) == (0, 1)
     assert grounding(made, "Sales were $95,000 million.").ungrounded == 1
+    asked = grounding(question(question="Are sales above 77,777?"), "They are above 77,777.")
+    assert asked.numbers == 0  # the question's own number needs no source and earns no credit
     zh = sample("z", "writing", {"text": "x"}, passage=ZH, locale="zh")
     assert grounding(zh, "营业收入1.2亿元，净利润3,000万元[P1]。").ungrounded == 0
     assert grounding(zh, "营业收入1.3亿元。").ungrounded == 1
