@@ -16,7 +16,12 @@ import sftdata
 from sftdata.cli import app
 
 VERBS = {
-    "init", "validate", "preview", "build", "audit",
+    "init", "validate", "preview", "build", "dedupe", "audit", "lengths",
+    "template check", "template show", "template lint", "template lock",
+    "model convert", "train", "merge",
+    "runs list", "runs show", "runs compare", "runs rollback",
+    "export", "import-predictions", "predict", "evaluate", "monitor", "judge",
+    "probes write", "probes ask", "review export", "review import", "review agreement",
     "families list", "families show", "families check", "schemas write", "schemas check",
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ def text_window(text: str, at: int) -> str:
     r"""Show the characters around one, where there is no tokenizer.
 
     >>> text_window("<|im_start|>user\nRevenue?", 12)
-    "…start|> ▸'u'◂ 'ser\\nReve'…"
+    "…_start|> ▸'u'◂ 'ser\\nReve'…"
     """
     if at >= len(text):
         return f"…{text[-8:]} ▸end◂"

@@ -46,6 +46,10 @@ Price = Annotated[
     str | None,
     typer.Option(metavar="IN,OUT", help="Price of a million tokens, of prompts and of answers."),
 ]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Ask these (JSONL: sample_id, messages), not the samples."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Go on with a build that its audit does not cover.")
@@ -61,6 +65,7 @@ def predict(
     model: Model,
     out: Out,
     split: Split = "test",
+    prompts: Prompts = None,
     adapter: Adapter = None,
     backend: Backend = "transformers",
     base_url: BaseUrl = None,
@@ -96,16 +101,17 @@ def predict(
         made = ask(
             build,
             out=out,
+            prompts=prompts,
             force=force,
             allow_template_mismatch=allow_template_mismatch,
             overwrite=overwrite,
             progress=tell,
             **settings,
         )
-    _show(made.summary, build, as_json)
+    _show(made.summary, None if prompts else build, as_json)
 
 
-def _show(summary: dict[str, Any], build: Path, as_json: bool) -> None:
+def _show(summary: dict[str, Any], build: Path | None, as_json: bool) -> None:
     from sftdata.console import say, write
 
     if as_json:
@@ -115,7 +121,8 @@ def _show(summary: dict[str, Any], build: Path, as_json: bool) -> None:
         if value is not None:
             shown = f"{value:,}" if isinstance(value, int) else str(value)
             write(f"{name.replace('_', ' '):<18} {shown}")
-    say(f"next: sftdata evaluate {summary['path']} --dataset {build}")
+    if build is not None:
+        say(f"next: sftdata evaluate {summary['path']} --dataset {build}")
 
 
 def _prices(price: str | None) -> dict[str, float]:

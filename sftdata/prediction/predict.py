@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sftdata.judged import Judged, open_judged
-from sftdata.prediction.requests import make_requests
+from sftdata.prediction.requests import Request, make_requests, read_requests
 from sftdata.prediction.server import Server
 from sftdata.prediction.settings import Asking, asking
 from sftdata.prediction.store import Store
@@ -59,6 +61,7 @@ def predict(
     build: str | Path,
     *,
     out: str | Path,
+    prompts: str | Path | None = None,
     force: bool = False,
     allow_template_mismatch: bool = False,
     overwrite: bool = False,
@@ -73,6 +76,8 @@ def predict(
     Args:
         build: a build whose audit is about its files and does not block.
         out: the JSONL file to write.
+        prompts: ask these instead of the samples, see `read_requests`; the build then gives the
+            template alone.
         force: go on where the audit does not fit or blocks.
         allow_template_mismatch: go on where the model's template makes other tokens.
         overwrite: replace `out`.
@@ -85,9 +90,12 @@ def predict(
     """
     wanted = asking(**settings)
     judged = open_judged(build, force=force)
-    requests = make_requests(judged, wanted.split, shots=wanted.shots, limit=wanted.limit)
+    if prompts is not None:
+        requests = read_requests(prompts)
+    else:
+        requests = make_requests(judged, wanted.split, shots=wanted.shots, limit=wanted.limit)
     order = [r.sample_id for r in requests]
-    named = {"dataset": judged.digest, **wanted.model_dump(mode="json")}
+    named = {"dataset": judged.digest, "asked": _asked(requests), **wanted.model_dump(mode="json")}
     with Store(Path(out), named, overwrite=overwrite) as store:
         resumed = sum(i in store.done for i in order)
         if resumed < len(order):
@@ -100,6 +108,12 @@ def predict(
                     progress("predict", len(store.done), len(order))
         store.finish(order)
         return Predicted(Path(out), tuple(store.done[i] for i in order), resumed)
+
+
+def _asked(requests: Sequence[Request]) -> str:
+    """Return the SHA-256 of what is asked: another run's answers are to other questions."""
+    parts = [[r.sample_id, *(p for m in r.messages for p in (m.role, m.content))] for r in requests]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _backend(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from sftdata.errors import ConfigError
+from sftdata.errors import ConfigError, SourceError
 from sftdata.judged import Judged
 from sftdata.types import Message, Sample
 
-__all__ = ["Request", "longest_first", "make_requests"]
+__all__ = ["Request", "longest_first", "make_requests", "read_requests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,41 @@ def make_requests(
         samples = [s for s in samples if s.sample_id in chosen]
     shelf = _shelf(judged) if shots else {}
     return [Request(s.sample_id, _messages(s, shelf, shots)) for s in samples]
+
+
+def read_requests(path: str | Path) -> list[Request]:
+    """Read prompts that are no samples of a build: general probes, questions of your own.
+
+    One JSON object a line: `sample_id`, and `messages` with `role` and `content`.
+
+    Raises:
+        ConfigError: no such file, or an id stands twice.
+        SourceError: a line that is no prompt; names the line, never its text.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"prompts: {file} does not exist")
+    found: dict[str, Request] = {}
+    with file.open(encoding="utf-8-sig") as handle:
+        for number, line in enumerate(handle, 1):
+            if line.strip():
+                request = _request(line, f"{file}: line {number}")
+                if request.sample_id in found:
+                    raise ConfigError(f"prompts: {file} has {request.sample_id} twice")
+                found[request.sample_id] = request
+    return list(found.values())
+
+
+def _request(line: str, where: str) -> Request:
+    try:
+        row = json.loads(line)
+        messages = tuple(Message(role=m["role"], content=m["content"]) for m in row["messages"])
+        parts = [row["sample_id"], *(p for m in messages for p in (m.role, m.content))]
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
+        raise SourceError("unreadable_prompts", f"{where} lacks sample_id or messages") from error
+    if not messages or not all(isinstance(part, str) for part in parts):
+        raise SourceError("unreadable_prompts", f"{where}: messages are role and content, as text")
+    return Request(row["sample_id"], messages)
 
 
 def _shelf(judged: Judged) -> dict[tuple[str, str], list[Sample]]:

@@ -1,12 +1,13 @@
 """What is asked: the prompts of the split, and worked examples out of train only."""
 
+import json
 from collections import Counter
 
 import pytest
 
-from sftdata.errors import ConfigError
+from sftdata.errors import ConfigError, SourceError
 from sftdata.judged import open_judged
-from sftdata.prediction.requests import longest_first, make_requests
+from sftdata.prediction.requests import longest_first, make_requests, read_requests
 from sftdata.prediction.settings import Asking, asking
 
 
@@ -82,3 +83,30 @@ def test_settings_that_cannot_be_are_one_line(settings, problem):
 
 def test_no_price_no_cost():
     assert Asking(model="m").cost(10, 10) is None
+
+
+def test_prompts_of_ones_own_are_read_and_a_bad_line_is_named(tmp_path):
+    path = tmp_path / "p.jsonl"
+    rows = [
+        {"sample_id": "a", "messages": [{"role": "user", "content": "2 + 2?\u2028现在"}]},
+        {"sample_id": "b", "messages": [{"role": "system", "content": ""}]},
+    ]
+    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
+    found = read_requests(path)
+    assert [(r.sample_id, r.messages[0].content) for r in found] == [
+        ("a", "2 + 2?\u2028现在"),
+        ("b", ""),
+    ]
+    path.write_text(json.dumps(rows[0]) + "\n" + json.dumps(rows[0]))
+    with pytest.raises(ConfigError, match="has a twice"):
+        read_requests(path)
+    for bad in (
+        "{",
+        "[]",
+        '{"sample_id": "x"}',
+        '{"sample_id": 1, "messages": [{"role": "user", "content": "secret"}]}',
+    ):
+        path.write_text(json.dumps(rows[0]) + "\n" + bad)
+        with pytest.raises(SourceError, match="line 2") as caught:
+            read_requests(path)
+        assert "secret" not in str(caught.value)
