@@ -41,7 +41,12 @@ class Guess:
 
 
 def guess(
-    texts: TextArray, truth: NDArray[np.bool_], groups: NDArray[np.int64], *, l2: float = 1.0
+    texts: TextArray,
+    truth: NDArray[np.bool_],
+    groups: NDArray[np.int64],
+    *,
+    strata: NDArray[np.int64] | None = None,
+    l2: float = 1.0,
 ) -> Guess | None:
     """Return how well `truth` is guessed from the words of each text, by group.
 
@@ -50,6 +55,14 @@ def guess(
     trained on the others. The AUROC is the mean over folds, weighted by pairs, so that a fold in
     which scores are shifted does not count against or for it. None: no fold has both labels.
 
+    Args:
+        texts: one text per row.
+        truth: the label of each row.
+        groups: the group of each row.
+        strata: a number per row; only pairs of rows of one stratum count. Where each stratum has a
+            wording of its own, what tells strata apart then counts for nothing.
+        l2: weight of the penalty.
+
     >>> texts = pa.array(["ask a", "tell a", "ask b", "tell b"] * 10)
     >>> found = guess(texts, np.array([True, False] * 20), np.arange(40) // 4)
     >>> found.auroc, found.terms[0]
@@ -57,20 +70,25 @@ def guess(
     """
     features = _features(texts)
     folds = _folds(groups)
+    strata = np.zeros(len(truth), dtype=np.int64) if strata is None else strata
     area = weight = 0.0
     for fold in range(FOLDS):
         test = folds == fold
         if not _both(truth[test]) or not _both(truth[~test]):
             continue
         weights, bias = _fit(features[~test], truth[~test], l2)
-        pairs = float(truth[test].sum()) * float((~truth[test]).sum())
-        area += pairs * auroc(features[test] @ weights + bias, truth[test])
-        weight += pairs
+        scores = features[test] @ weights + bias
+        for part in _parts(strata[test]):
+            label = truth[test][part]
+            pairs = float(label.sum()) * float((~label).sum())
+            if pairs:
+                area += pairs * auroc(scores[part], label)
+                weight += pairs
     if not weight:
         return None
     weights, _ = _fit(features, truth, l2)
     found = area / weight
-    low = found - 1.96 * _error(found, int(truth.sum()), int((~truth).sum()))
+    low = found - 1.96 * _stratified_error(found, truth, strata)
     return Guess(found, low, _terms(texts, features, weights, truth))
 
 
@@ -94,6 +112,20 @@ def _error(area: float, positives: int, negatives: int) -> float:
     spread = area * (1 - area)
     spread += (positives - 1) * (first - area * area) + (negatives - 1) * (second - area * area)
     return float(np.sqrt(max(spread, 0.0) / (positives * negatives)))
+
+
+def _stratified_error(area: float, truth: NDArray[np.bool_], strata: NDArray[np.int64]) -> float:
+    """Return the standard error of the mean over strata, each weighted by its pairs."""
+    sides = [(int(truth[p].sum()), int((~truth[p]).sum())) for p in _parts(strata)]
+    pairs = sum(p * n for p, n in sides)
+    errors = [p * n / pairs * _error(area, p, n) for p, n in sides if p and n]
+    return float(np.sqrt(sum(e * e for e in errors)))
+
+
+def _parts(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of each code."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
 def _both(truth: NDArray[np.bool_]) -> bool:

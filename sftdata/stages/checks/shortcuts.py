@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from sftdata.chance import rank
 from sftdata.dataset import AuditData
@@ -25,6 +25,10 @@ BY_QUESTION = ("out_of_scope_advice", "future_prediction")
 """Reasons that a question shows by right: what is asked for is not to be answered at all."""
 
 
+LISTED = 3
+"""Families that a finding names."""
+
+
 @dataclass(frozen=True)
 class _Task:
     """One thing to predict from one view of the samples."""
@@ -33,6 +37,54 @@ class _Task:
     label: str
     rows: NDArray[np.int64]
     truth: NDArray[np.bool_]
+    strata: NDArray[np.int64]
+    """Only rows of one stratum are held against each other."""
+    against: str
+    """What the refusals are held against: `twins`, `domain` or `all`."""
+    families: tuple[str, ...] = ()
+    """The families of the answered samples, where they are those of twins."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.label} from the {self.view}"
+
+
+@dataclass(frozen=True)
+class _Score:
+    """What a task came to."""
+
+    task: _Task
+    found: Guess
+    refused: int
+    answered: int
+    groups: int
+    """Groups of the side that has fewer of them."""
+    telling: bool
+
+    @property
+    def words(self) -> str:
+        task = self.task
+        families = ", ".join(task.families[:LISTED])
+        if len(task.families) > LISTED:
+            families += f" and {len(task.families) - LISTED} more families"
+        of = {"twins": f" of {families}", "domain": " of the same domain", "all": ""}[task.against]
+        return (
+            f"AUROC {self.found.auroc:.2f}, {self.refused:,} refusals beside {self.answered:,} "
+            f"answered samples{of}, {self.groups} groups"
+        )
+
+    @property
+    def metrics(self) -> dict[str, JsonValue]:
+        return {
+            "auroc": round(self.found.auroc, 4),
+            "low": round(self.found.low, 4),
+            "refused": self.refused,
+            "answered": self.answered,
+            "groups": self.groups,
+            "against": self.task.against,
+            "families": list(self.task.families),
+            "telling": self.telling,
+        }
 
 
 class ShortcutsCheck(Part):
@@ -43,6 +95,13 @@ class ShortcutsCheck(Part):
     open book. A refusal should need both question and context; reasons such as a request for
     advice show in the question by right and are left out. It warns when the area is above `limit`
     beyond chance (lower end of its 95 % interval), and then tells for which reasons it is.
+
+    A reason is held against answered samples of the families that its twins are of, family by
+    family: another family words its questions otherwise, and that gives nothing away. Without
+    twins it is held against the answered samples of its domain, and without those against all;
+    `metrics["scores"]` says which (`against`: `twins`, `domain`, `all`), with the number of rows
+    and groups. A value from fewer than `least_groups` groups stands there as not telling: it
+    raises no finding, and where no other is left the question is not verified.
     """
 
     name: ClassVar[str] = "shortcuts"
@@ -63,6 +122,8 @@ class ShortcutsCheck(Part):
     limit: float = Field(0.75, gt=0.5, le=1)
     least: int = Field(40, ge=10)
     """Samples of each side that it takes to say anything."""
+    least_groups: int = Field(5, ge=2)
+    """Groups of each side that it takes for a value to tell something."""
     most: int = Field(4000, ge=100)
     """Samples that are looked at, chosen by hash."""
 
@@ -73,55 +134,94 @@ class ShortcutsCheck(Part):
             return CheckResult.not_verified(
                 self, "there are no refusals beside answered samples to tell apart"
             )
-        folds = _owners(data)
-        scores: dict[str, float] = {}
-        findings = []
-        for task in self._tasks(labels):
-            chosen, truth = _chosen(data, task, self.most)
-            texts = _view(data, task.view, chosen)
-            found = guess(texts, truth, folds[chosen])
-            if found is None:
-                continue
-            scores[f"{task.label} from the {task.view}"] = round(found.auroc, 4)
-            if found.low > self.limit:
-                findings.append(self._finding(data, task, found, chosen[truth]))
+        owners = _owners(data)
+        tasks = self._tasks(data, labels)
+        scores = [s for s in (self._score(data, t, owners) for t in tasks) if s is not None]
         if not scores:
             return CheckResult.not_verified(
                 self,
                 f"there are fewer than {self.least} samples on a side, or too few groups to try "
                 "a classifier on unseen ones",
             )
-        whole = {k: v for k, v in scores.items() if k.startswith("unanswerable")} or scores
-        worst = max(whole, key=lambda k: whole[k])
+        metrics: dict[str, JsonValue] = {
+            "auroc": {s.task.name: round(s.found.auroc, 4) for s in scores},
+            "scores": {s.task.name: s.metrics for s in scores},
+        }
+        telling = [s for s in scores if s.telling]
+        if not telling:
+            most = max(s.groups for s in scores)
+            return CheckResult.not_verified(
+                self, f"{most} groups are too few to tell; it takes {self.least_groups}"
+            ).model_copy(update={"metrics": metrics})
         return CheckResult.of(
             self,
-            findings,
-            compared=f"{len(scores)} classifiers by group; the best guesses {worst} with an AUROC "
-            f"of {scores[worst]:.2f} (limit {self.limit:g})",
-            metrics={"auroc": dict(scores)},
+            [self._finding(data, s) for s in telling if s.found.low > self.limit],
+            compared=self._compared(scores, telling),
+            metrics=metrics,
         )
 
-    def _tasks(self, labels: tuple[NDArray[np.int64], NDArray[np.object_]]) -> Iterator[_Task]:
+    def _compared(self, scores: list[_Score], telling: list[_Score]) -> str:
+        whole = [s for s in telling if s.task.label == "unanswerable"] or telling
+        worst = max(whole, key=lambda s: s.found.auroc)
+        words = (
+            f"{len(scores)} classifiers by group; the best guesses {worst.task.name} with an AUROC "
+            f"of {worst.found.auroc:.2f} (limit {self.limit:g})"
+        )
+        silent = len(scores) - len(telling)
+        if silent:
+            words += f"; {silent} from fewer than {self.least_groups} groups, not telling"
+        others = [
+            s.task.label
+            for s in scores
+            if s.task.label != "unanswerable" and s.task.against != "twins"
+        ]
+        if others:
+            words += f"; not beside their twins' families: {', '.join(others)}"
+        return words
+
+    def _tasks(
+        self, data: AuditData, labels: tuple[NDArray[np.int64], NDArray[np.object_]]
+    ) -> Iterator[_Task]:
         answerable, reasons = labels
         fair = ~np.isin(reasons, BY_QUESTION)
         known = np.flatnonzero((answerable >= 0) & fair)
+        one = np.zeros(len(known), dtype=np.int64)
         for view in ("question", "context"):
-            yield from self._large(_Task(view, "unanswerable", known, answerable[known] == 0))
+            task = _Task(view, "unanswerable", known, answerable[known] == 0, one, "all")
+            if self._large(task.truth):
+                yield task
         counts = Counter(str(r) for r in reasons[(answerable == 0) & fair] if r)
-        for reason in sorted(counts) if len(counts) > 1 else ():
-            rows = np.flatnonzero((answerable == 1) | (reasons == reason))
-            yield from self._large(_Task("question", reason, rows, reasons[rows] == reason))
+        if len(counts) < 2:
+            return
+        families, domains = _families(data, answerable), _values(data, "domain")
+        for reason in sorted(counts):
+            refused = (answerable == 0) & (reasons == reason)
+            for against, strata in (("twins", families), ("domain", domains), ("all", None)):
+                task = _beside(reason, refused, answerable == 1, (against, strata))
+                if self._large(task.truth):
+                    yield task
+                    break
 
-    def _large(self, task: _Task) -> Iterator[_Task]:
-        sides = int(task.truth.sum()), int((~task.truth).sum())
-        if min(sides) >= self.least:
-            yield task
+    def _large(self, truth: NDArray[np.bool_]) -> bool:
+        return min(int(truth.sum()), int((~truth).sum())) >= self.least
 
-    def _finding(
-        self, data: AuditData, task: _Task, found: Guess, rows: NDArray[np.int64]
-    ) -> Finding:
-        terms = ", ".join(f"“{t}”" for t in found.terms[:6]) if data.excerpts else ""
-        words = f"{task.label} can be told from the {task.view}: AUROC {found.auroc:.2f}"
+    def _score(self, data: AuditData, task: _Task, owners: NDArray[np.int64]) -> _Score | None:
+        picked = _chosen(data, task, self.most)
+        rows, truth = task.rows[picked], task.truth[picked]
+        groups = owners[rows]
+        texts = _view(data, task.view, rows)
+        found = guess(texts, truth, groups, strata=task.strata[picked])
+        if found is None:
+            return None
+        fewest = min(len(np.unique(groups[truth])), len(np.unique(groups[~truth])))
+        sides = int(truth.sum()), int((~truth).sum())
+        return _Score(task, found, *sides, fewest, telling=fewest >= self.least_groups)
+
+    def _finding(self, data: AuditData, score: _Score) -> Finding:
+        task = score.task
+        rows = task.rows[task.truth]
+        terms = ", ".join(f"“{t}”" for t in score.found.terms[:6]) if data.excerpts else ""
+        words = f"{task.label} can be told from the {task.view}: {score.words}"
         return Finding.of(
             self.name,
             "warning" if task.label == "unanswerable" else "info",
@@ -131,6 +231,58 @@ class ShortcutsCheck(Part):
             count=len(rows),
             action=self.action,
         )
+
+
+def _beside(
+    reason: str,
+    refused: NDArray[np.bool_],
+    answered: NDArray[np.bool_],
+    strata: tuple[str, NDArray[np.object_] | None],
+) -> _Task:
+    """Return the task to tell a reason's refusals from answered samples of the same strata."""
+    against, names = strata
+    if names is None:
+        names = np.full(len(refused), "-", dtype=object)
+    shared = (set(names[refused]) & set(names[answered])) - {""}
+    codes = {name: number for number, name in enumerate(sorted(shared))}
+    number = np.array([codes.get(name, -1) for name in names], dtype=np.int64)
+    rows = np.flatnonzero((refused | answered) & (number >= 0))
+    families = tuple(codes) if against == "twins" else ()
+    return _Task("question", reason, rows, refused[rows], number[rows], against, families)
+
+
+def _families(data: AuditData, answerable: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return per row the family that answers it: its own, or for a refusal that of its twin.
+
+    A refusal whose twin is not there is held against the family that most twins of its own family
+    are of. Empty: there is none.
+    """
+    own = _values(data, "family")
+    found = own.copy()
+    refused = np.flatnonzero(answerable == 0)
+    answering = set(own[answerable == 1]) - {""}
+    place = {name: row for row, name in enumerate(data.ids)}
+    twins = _values(data, "twin_of")
+    usual: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in refused.tolist():
+        twin = place.get(twins[row], -1)
+        known = twin >= 0 and answerable[twin] == 1
+        found[row] = own[twin] if known else ""
+        if found[row]:
+            usual[own[row]][found[row]] += 1
+    for row in refused.tolist():
+        if not found[row] and own[row] in usual:
+            found[row] = min(usual[own[row]].items(), key=lambda item: (-item[1], item[0]))[0]
+        elif not found[row] and own[row] in answering:
+            found[row] = own[row]
+    return found
+
+
+def _values(data: AuditData, column: str) -> NDArray[np.object_]:
+    """Return a column as strings; empty where there is nothing."""
+    if not data.has(column):
+        return np.full(data.rows, "", dtype=object)
+    return np.array([str(v or "") for v in data.values(column)], dtype=object)
 
 
 def _labels(data: AuditData) -> tuple[NDArray[np.int64], NDArray[np.object_]] | None:
@@ -146,9 +298,7 @@ def _labels(data: AuditData) -> tuple[NDArray[np.int64], NDArray[np.object_]] | 
             answerable[row] = 0
         elif kind == "evidence":
             answerable[row] = 1
-    reasons = np.full(data.rows, "", dtype=object)
-    if data.has("reason_code"):
-        reasons[:] = [str(r or "") for r in data.values("reason_code")]
+    reasons = _values(data, "reason_code")
     known = set(answerable[answerable >= 0].tolist())
     return (answerable, reasons) if known == {0, 1} else None
 
@@ -175,12 +325,12 @@ def _owners(data: AuditData) -> NDArray[np.int64]:
     return np.array([names.setdefault((d or [""])[0], len(names)) for d in lists], dtype=np.int64)
 
 
-def _chosen(data: AuditData, task: _Task, most: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _chosen(data: AuditData, task: _Task, most: int) -> NDArray[np.int64]:
+    """Return the places in the task's rows that are looked at."""
     if len(task.rows) <= most:
-        return task.rows, task.truth
+        return np.arange(len(task.rows))
     order = np.argsort([rank("shortcuts", data.ids[r]) for r in task.rows.tolist()])[:most]
-    order = np.sort(order)
-    return task.rows[order], task.truth[order]
+    return np.sort(order)
 
 
 def _view(data: AuditData, view: str, rows: NDArray[np.int64]) -> pa.Array:
