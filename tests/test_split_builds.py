@@ -66,6 +66,46 @@ def test_a_split_out_of_distribution_is_written_audited_and_loaded(filings, tmp_
     assert "test_ood" in made._repr_html_()
 
 
+def test_an_industry_of_the_submission_header_is_held_out(filings, tmp_path):
+    """Full submissions as the SEC gives them out: only their header names the industry."""
+    banks = {2, 5}
+    for path in sorted(filings.glob("*.htm")):
+        company = int(path.name[1:4])
+        words = (
+            "STATE COMMERCIAL BANKS [6022]" if company in banks else "ELECTRONIC COMPUTERS [3571]"
+        )
+        head = (
+            f"<SEC-DOCUMENT>{path.stem}.txt\n<SEC-HEADER>{path.stem}.hdr.sgml\n\nFILER:\n\n"
+            f"\tCOMPANY DATA:\t\n\t\tCENTRAL INDEX KEY:\t\t\t{1_000_000 + company:010d}\n"
+            f"\t\tSTANDARD INDUSTRIAL CLASSIFICATION:\t{words}\n</SEC-HEADER>\n"
+            "<DOCUMENT>\n<TYPE>10-K\n<TEXT>\n<XBRL>\n"
+        )
+        page = path.read_text(encoding="utf-8")
+        (tmp_path / f"{path.stem}.txt").write_text(
+            f"{head}{page}\n</XBRL>\n</TEXT>\n</DOCUMENT>\n</SEC-DOCUMENT>\n", encoding="utf-8"
+        )
+    config = finance(
+        tmp_path, families=ONE, split={"ood": {"by": "industry", "values": ["finance"]}}
+    )
+    config["documents"] = {"root": str(tmp_path), "files": ["*.txt"]}
+    made = build(config, tmp_path / "out")
+    held = {r["document_id"] for r in lineage(made, "groups") if r["split"] == "test_ood"}
+    banking = {
+        d["document_id"]
+        for d in lineage(made, "documents")
+        if {"kind": "sic", "value": "6022"} in d["metadata"]
+    }
+    assert held == banking
+    assert len(held) == len(banks) * 4
+    assert {
+        d["source"]["path"][:4] for d in lineage(made, "documents") if d["document_id"] in held
+    } == {
+        "c002",
+        "c005",
+    }
+    assert made.dataset["test_ood"].num_rows > 0
+
+
 def test_a_grown_corpus_keeps_its_test_set(tmp_path):
     docs = write_filings(tmp_path / "docs", 4, (2023,))
     first = build(finance(docs, families=ONE), tmp_path / "out")

@@ -15,6 +15,7 @@ from sftdata.errors import SourceError
 from sftdata.part import Reader
 from sftdata.readers.edgar_items import items_of
 from sftdata.readers.edgar_sections import headings_of, notes_of, statements_of
+from sftdata.readers.edgar_submission import Company, open_submission
 from sftdata.readers.html_blocks import walk
 from sftdata.readers.html_parse import parse_html
 from sftdata.readers.html_render import Canonical, render
@@ -34,6 +35,9 @@ class IxbrlReader(Reader):
     Why its own reader: exact offsets and exact values together are what makes a fact gold, and no
     library gives both. Every visible fact's range in the canonical text is what the filing prints
     for it, and re-reading that gives its value.
+
+    Of an EDGAR full submission (`.txt`) the first inline-XBRL page is read, and the registrant's
+    industry is taken from the SEC's header: metadata `sic` (`2834`) and `industry` (its words).
     """
 
     name: ClassVar[str] = "ixbrl"
@@ -64,7 +68,8 @@ class IxbrlReader(Reader):
         if size > self.max_bytes:
             raise SourceError("too_large", f"{size} bytes, limit {self.max_bytes}")
         data = path.read_bytes()
-        parsed = parse_html(data)
+        submission = open_submission(data)
+        parsed = parse_html(submission.page(data, _NAMESPACE) if submission else data)
         if parsed.truncated and self.truncated == "refuse":
             raise SourceError("truncated_html", "the file breaks off before its end tag")
         open_at_end = _open_at_end(parsed.root) if parsed.truncated else set()
@@ -75,7 +80,16 @@ class IxbrlReader(Reader):
         digest = hashlib.sha256(data).hexdigest()
         source = Source(path=str(path), sha256=digest, reader=self.name)
         flags = {"truncated": parsed.truncated, "recovered": parsed.recovered}
-        yield _document(page, facts, source, [flag for flag, on in flags.items() if on])
+        cover = _Cover(facts)
+        metadata = cover.metadata()
+        metadata += _industry(submission.company(cover.cik)) if submission else ()
+        metadata += tuple(Key(kind=flag, value="true") for flag, on in flags.items() if on)
+        yield _document(page, facts, source, cover, metadata)
+
+
+def _industry(company: Company) -> tuple[Key, ...]:
+    found = (("sic", company.sic), ("industry", company.industry))
+    return tuple(Key(kind=kind, value=value) for kind, value in found if value)
 
 
 def _open_at_end(root: etree._Element) -> set[etree._Element]:
@@ -98,11 +112,12 @@ def _must_have_facts(facts: tuple[Fact, ...], *, truncated: bool) -> None:
 
 
 def _document(
-    page: Canonical, facts: tuple[Fact, ...], source: Source, flags: list[str]
+    page: Canonical,
+    facts: tuple[Fact, ...],
+    source: Source,
+    cover: _Cover,
+    metadata: tuple[Key, ...],
 ) -> Document:
-    cover = _Cover(facts)
-    metadata = cover.metadata()
-    metadata += tuple(Key(kind=flag, value="true") for flag in flags)
     return Document(
         document_id=cover.document_id(source.sha256),
         source=source,
