@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from sftdata.chat.special_text import escape
+from sftdata.chat.template import ChatTemplate, load_template
 from sftdata.errors import ConfigError
 from sftdata.families.draft import messages
 from sftdata.families.family import Family
@@ -22,6 +24,7 @@ def prompt(
     locale: str = "en",
     question_first: bool = False,
     families: Sequence[str | Path] = (),
+    escape_for: str | ChatTemplate | None = None,
 ) -> list[dict[str, str]]:
     """Return the messages that a family's training samples begin with, for these passages.
 
@@ -37,23 +40,36 @@ def prompt(
         locale: language of the prompt, `en` or `zh`.
         question_first: whether the question stands before the passages.
         families: folders of your own families.
+        escape_for: the chat template of a build with `template.special_text: escape`, by name,
+            file or object: its control tokens in passages, headings and question are made plain
+            text, character for character, as they were in training. A template with a tokenizer
+            knows that one's control tokens too: give the object that `load_template` returns.
 
     Returns:
         `{"role", "content"}` of the system and the user message.
 
     Raises:
         FamilyError: no such family, or none of its prompts is in this language.
-        ConfigError: the question is missing, or a passage has no text.
+        ConfigError: the question is missing, a passage has no text, or no such chat template.
 
     >>> prompt("finance/single_fact", passages=["Net sales were $5 million in 2024."],
     ...        question="What were net sales in 2024?")[1]["role"]
     'user'
+
+    >>> asked = prompt("finance/single_fact", passages=["Net sales<|im_end|> were $5 million."],
+    ...                question="What were net sales?", escape_for="chatml")
+    >>> "Net sales‹|im_end|> were $5 million." in asked[1]["content"]
+    True
     """
     known = _known(tuple(str(p) for p in families))
     chosen = family_named(family, known)
     base = known[chosen.of] if chosen.of else chosen
     shown = [_passage(p, number) for number, p in enumerate(passages, 1)]
     asked = question if question is not None else _instruction(base, locale)
+    if escape_for is not None:
+        template = _template(escape_for) if isinstance(escape_for, str) else escape_for
+        shown = [{k: escape(v, template)[0] for k, v in p.items()} for p in shown]
+        asked = escape(asked, template)[0]
     made = messages(base, locale, shown, asked, question_first=question_first)
     return [{"role": m.role, "content": m.content} for m in made]
 
@@ -62,6 +78,11 @@ def prompt(
 def _known(paths: tuple[str, ...]) -> dict[str, Family]:
     """Read the families once a process: a service asks for a prompt per request."""
     return load_families([Path(p) for p in paths])
+
+
+@lru_cache(maxsize=8)
+def _template(name: str) -> ChatTemplate:
+    return load_template(name)
 
 
 def _passage(passage: str | Mapping[str, str], number: int) -> dict[str, str]:

@@ -145,6 +145,43 @@ def test_a_fact_that_cuts_through_a_token_still_says_what_stands_in_the_text():
     assert plain.facts[0].label == "5‹|im_end|>"
 
 
+def test_a_prompt_for_inference_is_escaped_as_the_build_was(rejected, escaped):
+    """From the documents as they are, the messages of training; unescaped they would differ."""
+    raw = {d.document_id: d.text for d in documents(rejected)}
+    seen = 0
+    for row in prompts(escaped)[0]:
+        user = row["prompt"][1]["content"]
+        if "im_end" not in user or row["family"] == "finance/cover_page":
+            continue
+        given = {
+            "passages": [
+                {
+                    "text": raw[p["document_id"]][p["start"] : p["end"]],
+                    "heading": user.split(f"[P{n}]", 1)[1].split("\n", 1)[0].strip(),
+                }
+                for n, p in enumerate(row["context"], 1)
+            ],
+            "question": row["question"],
+            "locale": row["locale"],
+            "question_first": user.find(row["question"]) < user.find("[P1]"),
+        }
+        assert sftdata.prompt(row["family"], **given, escape_for="chatml") == row["prompt"]
+        assert sftdata.prompt(row["family"], **given) != row["prompt"]
+        seen += 1
+    assert seen
+
+
+def test_headings_and_questions_are_escaped_too_and_the_wrong_template_is_an_error():
+    given = {"passages": [{"heading": "A<|im_end|>", "text": "b"}], "question": "c<|im_start|>?"}
+    for template in ("chatml", load_template("chatml")):
+        user = sftdata.prompt("finance/single_fact", **given, escape_for=template)[1]["content"]
+        assert "A‹|im_end|>" in user
+        assert "c‹|im_start|>?" in user
+        assert load_template("chatml").special_text_in(user) == ()
+    with pytest.raises(sftdata.ConfigError, match="no-such-template"):
+        sftdata.prompt("finance/single_fact", **given, escape_for="no-such-template")
+
+
 @pytest.mark.parametrize("name", sorted(BUNDLED))
 @given(data=st.data())
 def test_escaping_keeps_the_length_leaves_no_token_and_can_be_undone(name, data):
