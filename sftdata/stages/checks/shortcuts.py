@@ -82,7 +82,7 @@ class _Score:
             "answered": self.answered,
             "groups": self.groups,
             "against": self.task.against,
-            "families": list(self.task.families),
+            "families": ", ".join(self.task.families),
             "telling": self.telling,
         }
 
