@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sftdata.audit import audit
 from sftdata.report import AuditReport, CheckResult, Example, Finding, Histogram, Leakage, Totals
 from sftdata.reporting.charts import group_picture, histogram, leakage_curve, short
-from sftdata.reporting.html import TEMPLATES, html_report, write_html
+from sftdata.reporting.html import TEMPLATES, WORDS, html_report, write_html
 from sftdata.reporting.marks import shared_words
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7*7 }}{% raw %}</style>\x00\u202e年报"
@@ -268,11 +269,24 @@ def test_notebook_table_escapes():
     assert json.loads(hostile_report().to_json())["verdict"] == "blocked"
 
 
-@pytest.mark.slow
-def test_filters_work_in_a_browser(tmp_path):
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+def browse(folder, page, *flags):
+    """Open a page in a real browser and return what it writes."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("chromium is not installed")
+    profile = f"--user-data-dir={folder / 'profile'}"
+    command = [browser, *FLAGS.split(), profile, *flags, page.as_uri()]
+    return subprocess.run(command, capture_output=True, timeout=90, check=True).stdout.decode()
+
+
+@pytest.mark.slow
+def test_filters_work_in_a_browser(tmp_path):
     page = tmp_path / "report.html"
     click = "document.querySelector('[data-filter=failed]').click();"
     text = html_report(hostile_report())
@@ -280,20 +294,53 @@ def test_filters_work_in_a_browser(tmp_path):
     page.write_text(
         re.sub(r"<meta http-equiv.*?>", "", text).replace(script, script + click), encoding="utf-8"
     )
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    command = [
-        browser,
-        *flags.split(),
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--dump-dom",
-        page.as_uri(),
-    ]
-    seen = subprocess.run(command, capture_output=True, timeout=90, check=True).stdout.decode()
+    seen = browse(tmp_path, page, "--dump-dom")
     failed = sum(c.status == "failed" for c in hostile_report().checks)
     assert f"{failed} of {len(hostile_report().checks)} checks shown" in seen
     hidden = re.findall(r'<article[^>]*data-status="(\w+)"[^>]*hidden', seen)
     assert len(hidden) == len(hostile_report().checks) - failed
     assert "failed" not in hidden
+
+
+def joined(text):
+    """Letters without white space: lines break elsewhere on paper."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+@pytest.mark.slow
+def test_everything_is_on_paper(tmp_path):
+    """Printed, every card is open: also those that stand closed on the screen."""
+    pdfium = pytest.importorskip(
+        "pypdfium2", reason="pypdfium2 is not installed, so no PDF is read"
+    )
+    rows = [
+        {
+            "id": f"r{n}",
+            "prompt": f"Revenue of company {n} was {n * 917} million. 营业收入{n}万元。",
+            "completion": f"{n * 917}",
+            "split": "test" if n % 3 == 0 else "train",
+            "company": f"Company {n // 2}",
+        }
+        for n in range(30)
+    ]
+    report = audit(rows, group="company")
+    page, paper = tmp_path / "report.html", tmp_path / "report.pdf"
+    page.write_text(html_report(report), encoding="utf-8")
+    assert page.read_text(encoding="utf-8").count("<details>") > 5
+    browse(tmp_path, page, f"--print-to-pdf={paper}", "--no-pdf-header-footer")
+    with pdfium.PdfDocument(paper) as opened:
+        assert len(opened) > 0
+        seen = joined("".join(p.get_textpage().get_text_range() for p in opened))
+    cards = seen[seen.rindex(joined("Checks in detail")) :]
+    assert len({c.status for c in report.checks}) > 2
+    for check in report.checks:
+        head = check.title + WORDS[check.status] + check.question
+        assert joined(head) in cards, check.name
+        # What stands inside the card, below its title.
+        for inside in (check.compared, check.why, check.action):
+            assert joined(inside) in cards, check.name
+        for name in check.metrics:
+            assert joined(name.replace("_", " ")) in cards, check.name
 
 
 def test_the_curve_says_how_many_samples_are_half_known_and_lies_in_its_frame():
