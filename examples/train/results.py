@@ -41,13 +41,12 @@ def table(report: EvaluationReport) -> str:
         cells = [share(report.scored(metric, run=run)) for run in RUNS]
         lines.append(f"| {words} | {' | '.join(cells)} |")
     asked = f"{report.samples} questions about {report.groups} companies and patients"
-    model = next(r.model for r in report.runs if r.name == "base")
     cut = {r.name: r.truncated for r in report.runs}
     return "\n".join(lines) + (
         f"\n\n{asked}, none of them seen in training, in wordings not seen in training; intervals of "
         f"95 % by bootstrap over companies and patients. Answers cut at the token limit: base "
-        f"{cut['base']}, tuned {cut['model']}. Base model: {Path(model).name or model}, "
-        "SmolLM2-135M-Instruct; documents and notes are invented.\n"
+        f"{cut['base']}, tuned {cut['model']}. Base model: SmolLM2-135M-Instruct; documents and "
+        "notes are invented.\n"
     )
 
 
