@@ -21,6 +21,7 @@ METRICS = {
     "schema_valid": "valid by the schema",
     "field_f1": "field F1",
     "document_exact": "whole answer exact",
+    "hallucinated_rate": "hallucinated fields (less is better)",
 }
 RUNS = {"base": "base, with worked examples", "model": "tuned, without"}
 COLOURS = {"base": "#9aa5b1", "model": "#1f7a5c"}
