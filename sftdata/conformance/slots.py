@@ -39,6 +39,8 @@ def main() -> None:
         try:
             rows.append(_ids(template, tokenizer, messages))
         except (ValueError, NotImplementedError, IndexError) as error:
+            # What its templates raise for a conversation that they have no slot for: the table
+            # then says "refused" in place of ids.
             rows.append(f"{type(error).__name__}")
     names = ("llamafactory", "transformers", "tokenizers")
     sys.stdout.write("\n" + json.dumps({"rows": rows, "versions": {n: version(n) for n in names}}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sftdata.chance import fraction, shuffled
 from sftdata.families.cases import Case, asked, values
@@ -109,29 +110,43 @@ def _at(
     when: tuple[str, tuple[str, ...]],
 ) -> Negative:
     """Return the question for another time, with the proof that the context does not tell it."""
-    question, phrasing = asked(work, shelf, moved, twin.locale)
-    checks = prove_absent(
-        context_of(twin.passages),
-        asked_for(
-            work,
-            shelf,
-            moved,
-            "period_not_in_context",
-            values=(),
-            numbers=(),
-            period=when[0],
-            period_texts=tuple(dict.fromkeys(when[1])),
-            facts_in_context=tuple(shelf.facts_in(twin.passages)),
-        ),
+    return _proved(
+        work,
+        shelf,
+        moved,
+        twin,
+        "period_not_in_context",
+        says={"covered": _times(shelf, case, twin)},
+        period=when[0],
+        period_texts=tuple(dict.fromkeys(when[1])),
+        facts_in_context=tuple(shelf.facts_in(twin.passages)),
     )
+
+
+def _proved(
+    work: Work,
+    shelf: Shelf,
+    moved: Case,
+    twin: Draft,
+    reason: str,
+    *,
+    says: dict[str, Any],
+    **sought: Any,
+) -> Negative:
+    """Ask about the changed case in the twin's context, with the checks that nothing answers it.
+
+    The value is not known, as the document has none: what is sought is told by `sought`.
+    """
+    question, phrasing = asked(work, shelf, moved, twin.locale)
+    what = asked_for(work, shelf, moved, reason, values=(), numbers=(), **sought)
     return Negative(
         case=moved,
         passages=twin.passages,
-        reason="period_not_in_context",
-        checks=tuple(checks),
+        reason=reason,
+        checks=tuple(prove_absent(context_of(twin.passages), what)),
         question=question,
         phrasing=phrasing,
-        says={"covered": _times(shelf, case, twin)},
+        says=says,
     )
 
 
@@ -177,28 +192,15 @@ def entity(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None
     if not names:
         return None
     moved = replace(case, entity=names[0])
-    question, phrasing = asked(work, shelf, moved, twin.locale)
-    checks = prove_absent(
-        context_of(twin.passages),
-        asked_for(
-            work,
-            shelf,
-            moved,
-            "entity_not_in_context",
-            values=(),
-            numbers=(),
-            labels=(),
-            entity_aliases=(names[0],),
-        ),
-    )
-    return Negative(
-        case=moved,
-        passages=twin.passages,
-        reason="entity_not_in_context",
-        checks=tuple(checks),
-        question=question,
-        phrasing=phrasing,
+    return _proved(
+        work,
+        shelf,
+        moved,
+        twin,
+        "entity_not_in_context",
         says={"own": spaced(own, twin.locale)},
+        labels=(),
+        entity_aliases=(names[0],),
     )
 
 
@@ -232,29 +234,15 @@ def absent(work: Work, shelf: Shelf, case: Case, twin: Draft) -> Negative | None
 
 def _without(work: Work, shelf: Shelf, case: Case, twin: Draft, name: str, term: Term) -> Negative:
     ghost = replace(case.facts[0], name=name, label=term.en, value="", as_reported="", number=None)
-    moved = replace(case, facts=(ghost,))
-    question, phrasing = asked(work, shelf, moved, twin.locale)
-    checks = prove_absent(
-        context_of(twin.passages),
-        asked_for(
-            work,
-            shelf,
-            moved,
-            "field_absent",
-            values=(),
-            numbers=(),
-            labels=tuple(dict.fromkeys([*term.labels(), term.bare("en"), term.bare("zh")])),
-            facts_in_context=tuple(shelf.facts_in(twin.passages)),
-        ),
-    )
-    return Negative(
-        case=moved,
-        passages=twin.passages,
-        reason="field_absent",
-        checks=tuple(checks),
-        question=question,
-        phrasing=phrasing,
+    return _proved(
+        work,
+        shelf,
+        replace(case, facts=(ghost,)),
+        twin,
+        "field_absent",
         says={"covered": headings(twin.passages, shelf)},
+        labels=tuple(dict.fromkeys([*term.labels(), term.bare("en"), term.bare("zh")])),
+        facts_in_context=tuple(shelf.facts_in(twin.passages)),
     )
 
 

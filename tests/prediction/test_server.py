@@ -111,16 +111,15 @@ def test_an_older_server_knows_max_tokens_only(made, tmp_path):
     assert sum("max_completion_tokens" in body for _, _, body in log) < len(log) / 2
 
 
-def test_single_failures_are_rows_and_are_asked_again_in_the_next_run(made, tmp_path):
-    bad = {"on": True}
+def flaky(body, number):
+    if number == 2:
+        return 400, {}, {"error": "content policy"}
+    if number == 3:
+        return 200, {}, {"choices": []}
+    return echo(body, number)
 
-    def flaky(body, number):
-        if bad["on"] and number == 2:
-            return 400, {}, {"error": "content policy"}
-        if bad["on"] and number == 3:
-            return 200, {}, {"choices": []}
-        return echo(body, number)
 
+def test_single_failures_are_rows(made, tmp_path):
     with serving(flaky) as (url, _):
         got = ask(made, tmp_path, url, batch_size=1)
     errors = [p.error for p in got.predictions if p.error]
@@ -128,6 +127,27 @@ def test_single_failures_are_rows_and_are_asked_again_in_the_next_run(made, tmp_
     assert any("400" in e for e in errors)
     assert any("shape" in e for e in errors)
     assert all(p.output == "" for p in got.predictions if p.error)
+
+
+def test_what_failed_is_asked_again_when_a_killed_run_goes_on(made, tmp_path):
+    healed = []
+
+    def kill(_name, finished, _all):
+        if finished >= 5 and not healed:
+            raise KeyboardInterrupt
+
+    def answer(body, number):
+        return echo(body, number) if healed else flaky(body, number)
+
+    with serving(answer) as (url, log):
+        with pytest.raises(KeyboardInterrupt):
+            ask(made, tmp_path, url, batch_size=1, progress=kill)
+        before = len(log)
+        healed.append(True)
+        got = ask(made, tmp_path, url, batch_size=1)
+    assert got.resumed == before - 2
+    assert len(log) == len(got.predictions) + 2
+    assert got.summary["failed"] == 0
 
 
 @pytest.mark.parametrize(("status", "problem"), [(401, "answers 401"), (404, "answers 404")])

@@ -187,10 +187,10 @@ class Dedupe(Decision):
     def _skeletons(
         self, batch: pa.Table, texts: pa.Array, rows: list[dict[str, Any]]
     ) -> NDArray[np.uint64]:
-        names: list[list[str]] = []
         if "names" not in self.mask:
-            pass
-        elif "names" in batch.column_names:
+            return skeletons(texts, self.mask, [])
+        names: list[list[str]]
+        if "names" in batch.column_names:
             names = [row or [] for row in batch["names"].to_pylist()]
         elif self.grain == "document":
             names = [names_of(doc) for doc in from_table(batch, Document)]
