@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdata.similarity import kernels
+from sftdata.similarity.chunked import AnyShingles
 from sftdata.similarity.fast import in_order, ready
 from sftdata.similarity.minhash import EMPTY, signatures
 from sftdata.similarity.ranges import spread
 from sftdata.similarity.sets import intersections, shingle_sets
-from sftdata.similarity.shingles import Shingles, shingle
+from sftdata.similarity.shingles import shingle
 from sftdata.similarity.words import TextArray
 
 __all__ = [
@@ -41,6 +42,7 @@ HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 SALT = np.uint64(0xC2B2AE3D27D4EB4F)
 I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class Pairs:
     `similarity` is the exact Jaccard similarity of the shingle sets.
     """
 
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    similarity: NDArray[np.float64]
+    left: I64
+    right: I64
+    similarity: F64
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -208,7 +210,7 @@ def cross_candidates(
     return _unpack(found)
 
 
-def jaccard(shingles: Shingles, pairs: I64, against: Shingles | None = None) -> NDArray[np.float64]:
+def jaccard(shingles: AnyShingles, pairs: I64, against: AnyShingles | None = None) -> F64:
     """Return the exact Jaccard similarity `|A ∩ B| / |A ∪ B|` of each pair of shingle sets.
 
     Two empty texts have similarity 0: nothing is known to be shared.
@@ -268,10 +270,10 @@ def similar_pairs(
 
 
 def near_pairs(
-    shingles: Shingles,
+    shingles: AnyShingles,
     *,
     threshold: float,
-    against: Shingles | None = None,
+    against: AnyShingles | None = None,
     within: NDArray[np.uint64] | None = None,
     permutations: int = 128,
     every_pair: bool = False,
@@ -316,8 +318,8 @@ class _Alike:
         return np.diff(self.offsets)
 
 
-def _alike(shingles: Shingles) -> _Alike:
-    filled = np.flatnonzero(np.diff(shingles.offsets))
+def _alike(shingles: AnyShingles) -> _Alike:
+    filled = np.flatnonzero(shingles.sizes)
     _, first, group = np.unique(shingles.digests[filled], return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)
@@ -340,10 +342,10 @@ def _verified(
     left: _Alike,
     right: _Alike,
     found: I64,
-    shingles: Shingles,
-    against: Shingles | None,
+    shingles: AnyShingles,
+    against: AnyShingles | None,
     threshold: float,
-) -> tuple[I64, NDArray[np.float64]]:
+) -> tuple[I64, F64]:
     """Keep the pairs of groups whose exact similarity reaches the threshold."""
     pairs = np.column_stack([left.first[found[:, 0]], right.first[found[:, 1]]])
     similarity = jaccard(shingles, pairs, against)
@@ -351,10 +353,10 @@ def _verified(
     return found[near], similarity[near]
 
 
-_Edges = tuple[I64, I64, NDArray[np.float64]]
+_Edges = tuple[I64, I64, F64]
 
 
-def _within(alike: _Alike, near: I64, similarity: NDArray[np.float64], every_pair: bool) -> _Edges:
+def _within(alike: _Alike, near: I64, similarity: F64, every_pair: bool) -> _Edges:
     groups = np.arange(len(alike.sizes))
     same = np.column_stack([groups, groups])
     if every_pair:
@@ -368,9 +370,7 @@ def _within(alike: _Alike, near: I64, similarity: NDArray[np.float64], every_pai
     return np.append(a, c[kept]), np.append(b, d[kept]), np.append(s, t[kept])
 
 
-def _expand(
-    left: _Alike, right: _Alike, near: I64, similarity: NDArray[np.float64], every_pair: bool
-) -> _Edges:
+def _expand(left: _Alike, right: _Alike, near: I64, similarity: F64, every_pair: bool) -> _Edges:
     if every_pair:
         return _product(left, right, near, similarity)
     first, second = near[:, 0], near[:, 1]
@@ -384,7 +384,7 @@ def _expand(
     )
 
 
-def _product(left: _Alike, right: _Alike, near: I64, similarity: NDArray[np.float64]) -> _Edges:
+def _product(left: _Alike, right: _Alike, near: I64, similarity: F64) -> _Edges:
     a, b = left.sizes[near[:, 0]], right.sizes[near[:, 1]]
     inner = spread(np.zeros(len(near), dtype=np.int64), a * b)
     width = np.repeat(b, a * b)
@@ -393,6 +393,6 @@ def _product(left: _Alike, right: _Alike, near: I64, similarity: NDArray[np.floa
     return left.members[here], right.members[there], np.repeat(similarity, a * b)
 
 
-def _sorted_pairs(left: I64, right: I64, similarity: NDArray[np.float64]) -> Pairs:
+def _sorted_pairs(left: I64, right: I64, similarity: F64) -> Pairs:
     order = np.lexsort((right, left))
     return Pairs(left[order], right[order], similarity[order])

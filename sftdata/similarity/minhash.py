@@ -7,6 +7,7 @@ What is done here is the work on whole batches, without a Python object per shin
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -14,9 +15,9 @@ from datasketch import MinHash
 from numpy.typing import NDArray
 
 from sftdata.similarity import kernels
+from sftdata.similarity.chunked import AnyShingles, Stretch, sizes_of, stretches
 from sftdata.similarity.fast import in_order, ready
 from sftdata.similarity.ranges import blocks, spread
-from sftdata.similarity.shingles import Shingles
 
 __all__ = ["EMPTY", "as_datasketch", "estimate", "signatures"]
 
@@ -65,7 +66,7 @@ def _mix(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def signatures(
-    shingles: Shingles, *, permutations: int = 128, rows: NDArray[np.int64] | None = None
+    shingles: AnyShingles, *, permutations: int = 128, rows: NDArray[np.int64] | None = None
 ) -> NDArray[np.uint32]:
     """Return one MinHash signature per text, shape `(len(shingles), permutations)`.
 
@@ -76,26 +77,29 @@ def signatures(
     >>> signatures(shingle(pa.array(["net sales rose by five percent", ""]))).shape
     (2, 128)
     """
-    starts, ends = shingles.offsets[:-1], shingles.offsets[1:]
-    if rows is not None:
-        starts, ends = starts[rows], ends[rows]
-    signed = np.full((len(starts), permutations), EMPTY, dtype=np.uint32)
-    filled = np.flatnonzero(ends > starts)
-    starts, ends = starts[filled], ends[filled]
+    rows = np.arange(len(shingles), dtype=np.int64) if rows is None else rows
+    signed = np.full((len(rows), permutations), EMPTY, dtype=np.uint32)
     pairs = _permutations(permutations)
-    compiled = ready(int((ends - starts).sum()) * 4)
+    compiled = ready(int(sizes_of(shingles, rows).sum()) * 4)
 
-    def sign(span: tuple[int, int]) -> None:
-        here = slice(*span)
+    def sign(piece: Stretch) -> None:
+        hashes, starts, ends, places = piece
         if compiled:
-            hashes = shingles.hashes
-            kernels.sign(hashes, starts[here], ends[here], pairs, signed, filled[here])
+            kernels.sign(hashes, starts, ends, pairs, signed, places)
         else:
-            _sign(shingles.hashes, starts[here], ends[here], signed, filled[here])
+            _sign(hashes, starts, ends, signed, places)
 
-    for _ in in_order(sign, blocks(ends - starts, BLOCK)):
+    for _ in in_order(sign, _pieces(stretches(shingles, rows))):
         pass
     return signed
+
+
+def _pieces(found: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Cut the texts of each array into pieces of about `BLOCK` shingles."""
+    for hashes, starts, ends, places in found:
+        for first, last in blocks(ends - starts, BLOCK):
+            here = slice(first, last)
+            yield hashes, starts[here], ends[here], places[here]
 
 
 def _sign(hashes: U32, starts: I64, ends: I64, out: U32, rows: I64) -> None:

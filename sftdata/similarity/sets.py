@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdata.similarity import kernels
+from sftdata.similarity.chunked import AnyShingles, gather, sizes_of
 from sftdata.similarity.fast import in_order, ready
 from sftdata.similarity.ranges import blocks, spread
-from sftdata.similarity.shingles import Shingles
 
 __all__ = ["Sets", "blocks", "intersections", "shingle_sets", "spread"]
 
@@ -36,18 +36,17 @@ class Sets:
         return np.searchsorted(self.rows, rows)
 
 
-def shingle_sets(shingles: Shingles, rows: NDArray[np.int64] | None = None) -> Sets:
+def shingle_sets(shingles: AnyShingles, rows: NDArray[np.int64] | None = None) -> Sets:
     """Return the shingle sets of some rows (all by default; sorted and distinct if given)."""
     if rows is None:
         rows = np.arange(len(shingles), dtype=np.int64)
-    starts = shingles.offsets[rows]
-    lengths = shingles.offsets[rows + 1] - starts
+    lengths = sizes_of(shingles, rows)
     sizes = np.zeros(len(rows), dtype=np.int64)
     hashes = np.empty(int(lengths.sum()), dtype=np.uint32)
 
     def sort(part: tuple[int, int]) -> NDArray[np.uint64]:
         span = slice(*part)
-        keys = _tagged(shingles.hashes[spread(starts[span], lengths[span])], lengths[span])
+        keys = _tagged(gather(shingles, rows[span]), lengths[span])
         keys.sort()
         return keys[np.append(True, keys[1:] != keys[:-1])] if keys.size else keys
 

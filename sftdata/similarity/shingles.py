@@ -60,6 +60,11 @@ class Shingles:
         """Return the number of texts."""
         return len(self.offsets) - 1
 
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Number of shingles per text, repeats included."""
+        return np.diff(self.offsets)
+
 
 def shingle(texts: TextArray, *, words: int = 5, mask_numbers: bool = False) -> Shingles:
     """Return the shingles of every text.

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sftdata.errors import ConfigError, ContractError
+from sftdata.similarity.chunked import ChunkedShingles
 from sftdata.similarity.cosine import cosine_pairs, unit
 from sftdata.similarity.lsh import jaccard, near_pairs
-from sftdata.similarity.shingles import Shingles
 from sftdata.similarity.tasks import evidence_groups
 
 __all__ = [
@@ -105,14 +105,14 @@ class Rows:
     """The keys of all rows as arrays, in the order of their ids."""
 
     def __init__(self, keys: pa.Table, *, tasks: bool, evidence: float) -> None:
-        keys = _by_id(keys)
-        self.ids: list[str] = keys["id"].to_pylist()
+        order = pc.sort_indices(keys["id"]).to_numpy().astype(np.int64)
+        self.keys = keys.drop_columns(["shingles", "numbers", "embedding"]).take(order)
+        self.ids: list[str] = self.keys["id"].to_pylist()
         if len(set(self.ids)) < len(self.ids):
             raise ContractError("dedupe: an id stands twice among the rows")
-        self.keys = keys.drop_columns(["shingles", "numbers", "embedding"])
-        self.vectors = _vectors(keys)
-        self.shingles = _shingles(keys, "shingles", "digest")
-        self.numbers = _shingles(keys, "numbers", "number_digest")
+        self.vectors = _vectors(keys)[order]
+        self.shingles = _shingles(keys, "shingles", "digest").select(order)
+        self.numbers = _shingles(keys, "numbers", "number_digest").select(order)
         self.twins = self._twins()
         self.places = self._places(tasks, evidence)
         self.classes = self._classes()
@@ -155,7 +155,7 @@ class Rows:
         """Return a number per row: equal for rows of one place and one text."""
         digests = self.shingles.digests ^ (self.places * np.uint64(0x9E3779B97F4A7C15))
         _, classes = np.unique(digests, return_inverse=True)
-        empty = np.flatnonzero(np.diff(self.shingles.offsets) == 0)
+        empty = np.flatnonzero(self.shingles.sizes == 0)
         found = classes.astype(np.int64)
         found[empty] = len(self.ids) + empty  # a text without a word is like no other
         return found
@@ -238,12 +238,6 @@ def _number(known: dict[tuple[object, ...], int], name: tuple[object, ...]) -> i
     return known.setdefault(name, len(known))
 
 
-def _by_id(keys: pa.Table) -> pa.Table:
-    """Sort by id; without a copy where the rows are sorted already."""
-    order = pc.sort_indices(keys["id"]).to_numpy()
-    return keys if (order[1:] > order[:-1]).all() else keys.take(order)
-
-
 def _vectors(keys: pa.Table) -> NDArray[np.float32]:
     """Return the embeddings as unit vectors; rows without one as zeros."""
     column = column_of(keys, "embedding")
@@ -257,16 +251,6 @@ def _vectors(keys: pa.Table) -> NDArray[np.float32]:
     return unit(found)
 
 
-def _shingles(keys: pa.Table, name: str, digest: str) -> Shingles:
-    """Take shingles out of the table again, a chunk at a time: they are most of its memory."""
-    chunks = keys.column(name).chunks
-    sizes = np.concatenate([[0], *(np.diff(c.offsets.to_numpy()) for c in chunks)])
-    offsets = np.cumsum(sizes, dtype=np.int64)
-    hashes = np.empty(int(offsets[-1]), dtype=np.uint32)
-    end = 0
-    for chunk in chunks:
-        values = chunk.flatten().to_numpy()
-        hashes[end : end + len(values)] = values
-        end += len(values)
-    words = column_of(keys, "words").to_numpy()
-    return Shingles(offsets, hashes, column_of(keys, digest).to_numpy(), words)
+def _shingles(keys: pa.Table, name: str, digest: str) -> ChunkedShingles:
+    """Look at shingles where they lie in the table: they are most of its memory."""
+    return ChunkedShingles.of(keys.column(name), column_of(keys, digest).to_numpy())

@@ -33,10 +33,10 @@ from pydantic import Field, field_validator
 
 from sftdata.errors import ContractError
 from sftdata.part import VERDICTS, Decision
-from sftdata.similarity.boilerplate import take
+from sftdata.similarity.chunked import ChunkedShingles
 from sftdata.similarity.lsh import jaccard, near_pairs
 from sftdata.similarity.sets import spread
-from sftdata.similarity.shingles import Shingles, read
+from sftdata.similarity.shingles import read
 from sftdata.similarity.tasks import answer_text, context_text, task_text
 
 __all__ = ["PURGE_VERDICTS", "Purge"]
@@ -169,9 +169,8 @@ class Purge(Decision):
     def _near(self, rows: _Samples) -> _Near:
         """Return the pairs of near texts, in both directions, and each text with itself."""
         units = rows.units
-        shingles = take(units.shingles, units.first)
         found = near_pairs(
-            shingles,
+            units.shingles.select(units.first),
             threshold=self.threshold,
             within=units.field.astype(np.uint64),
             permutations=self.permutations,
@@ -210,9 +209,9 @@ class _Units:
         salted = digests ^ (field.astype(np.uint64) * _SALT)
         _, self.first, self.text = np.unique(salted, return_index=True, return_inverse=True)
         self.field = field[self.first]
-        self.shingles = _shingles(_column(keys, "shingles").flatten(), digests)
+        self.shingles = _shingles(keys, "shingles", digests)
         number_digests = _column(keys, "number_digests").flatten().to_numpy()
-        self.numbers = _shingles(_column(keys, "numbers").flatten(), number_digests)
+        self.numbers = _shingles(keys, "numbers", number_digests)
         order = np.argsort(self.text, kind="stable")
         self.holders = self.row[order]
         self.offsets = np.searchsorted(self.text[order], np.arange(len(self.first) + 1))
@@ -336,9 +335,8 @@ def _column(keys: pa.Table, name: str) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _shingles(lists: pa.Array, digests: NDArray[np.uint64]) -> Shingles:
-    """Take shingles out of a column of lists; words are not counted again."""
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    hashes = lists.values.to_numpy()[offsets[0] : offsets[-1]]
-    offsets = offsets - offsets[0]
-    return Shingles(offsets, hashes, digests, np.diff(offsets))
+def _shingles(keys: pa.Table, name: str, digests: NDArray[np.uint64]) -> ChunkedShingles:
+    """Look at the shingles of every text of every sample, where they lie in the table."""
+    texts = [chunk.flatten() for chunk in keys.column(name).chunks]
+    kind = keys.schema.field(name).type.value_type
+    return ChunkedShingles.of(pa.chunked_array(texts, kind), digests)
