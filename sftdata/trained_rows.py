@@ -29,7 +29,7 @@ TRAINED_ROWS: pa.Schema = pa.schema(
 )
 """`labels` is `input_ids` where trained and -100 elsewhere."""
 
-_BATCH = 256
+_BATCH = 128
 
 
 def trained_rows(

@@ -60,7 +60,8 @@ CHAINS = {
         "kinds",
     ),
     "chat": (
-        "sandbox tokenizer",
+        "sandbox pieces",
+        "tokenizer",
         "system_role",
         "template encoding",
         "turns",
@@ -72,6 +73,7 @@ CHAINS = {
         "fast",
         "words",
         "shingles",
+        "chunked",
         "minhash sets",
         "lsh quoted",
         "*",

@@ -1,13 +1,13 @@
 """Texts to ids as fast as the tokenizer can: what comes again is cut once, and no core idles.
 
-Rendered samples repeat themselves: a family's system message stands in each of its samples. Where
-a tokenizer allows it (`Tokenizer.borders`), texts are cut at control tokens and each piece is
-tokenised once; and while one batch is tokenised the next one is rendered.
+Rendered samples repeat themselves: a family's system message stands in each of its samples, and a
+passage in each that asks about it. Where a tokenizer allows it (`Tokenizer.pieces`), texts are cut
+at control tokens and empty lines and each piece is tokenised once; and while some batches are
+tokenised the next one is rendered.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdata.chat.tokenizer import Tokenizer, all_cores
+from sftdata.chat.tokenizer import Tokenizer, all_cores, own_threads
 
 __all__ = ["Encoded", "Encoder", "encoder_of"]
 
@@ -28,12 +28,12 @@ Number = TypeVar("Number", bound=np.generic)
 Ids = NDArray[np.int32]
 Sizes = NDArray[np.int64]
 
-REMEMBERED = 2048
-"""Pieces that an encoder keeps for later batches, of those that came twice."""
+REMEMBERED = 8_000_000
+"""Characters of the pieces that an encoder keeps for later batches: 120 MB at the very most."""
 LONGEST = 8192
-"""Characters of the longest piece that it keeps: with the number above, 200 MB at the very most."""
-AHEAD = 2
-"""Batches under way: while one waits for Python's lock, the other keeps the cores busy."""
+"""Characters of the longest piece that it keeps."""
+WORTHWHILE = 0.08
+"""Share of the characters that must be spared for cutting at empty lines to pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,69 +57,102 @@ class Encoder:
         self._tokenizer = tokenizer
         self._speller = _Speller(tokenizer.spelling)
         self._known: dict[str, Encoded] = {}
-        self._seen: set[int] = set()
+        self._room = REMEMBERED
+        self._trial = _Trial()
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Return the tokens of each text, nothing added."""
-        plan = _Plan(texts, self._tokenizer.borders, self._known)
+        plan = self._plan(texts)
         with all_cores():
-            return self._finish(plan, self._tokenizer.encode_lists(plan.missing))
+            return self._finish(plan, self._encoded(plan.missing))
 
     def stream(
         self, batches: Iterable[tuple[T, Sequence[str]]]
     ) -> Iterator[tuple[T, list[Encoded]]]:
         """Yield what belongs to each batch, with the tokens of its texts, in order.
 
-        The next batch is drawn from `batches` (and so rendered) while the last ones are tokenised.
+        Each batch is tokenised in one thread; the next ones are drawn from `batches` (and so
+        rendered) meanwhile, one more than there are threads.
         """
-        waiting: deque[tuple[T, _Plan, Future[list[list[int]]]]] = deque()
-        with all_cores(), ThreadPoolExecutor(AHEAD) as pool:
+        waiting: deque[tuple[T, _Plan, Future[list[Encoded]]]] = deque()
+        with own_threads() as count, ThreadPoolExecutor(count) as pool:
             for what, texts in batches:
-                plan = _Plan(texts, self._tokenizer.borders, self._known)
-                future = pool.submit(self._tokenizer.encode_lists, plan.missing)
-                waiting.append((what, plan, future))
-                if len(waiting) > AHEAD:
-                    first, made, ids = waiting.popleft()
-                    yield first, self._finish(made, ids.result())
-            for first, made, ids in waiting:
-                yield first, self._finish(made, ids.result())
+                plan = self._plan(texts)
+                waiting.append((what, plan, pool.submit(self._encoded, plan.missing)))
+                if len(waiting) > count:
+                    first, made, new = waiting.popleft()
+                    yield first, self._finish(made, new.result())
+            for first, made, new in waiting:
+                yield first, self._finish(made, new.result())
 
-    def _finish(self, plan: _Plan, ids: Sequence[Sequence[int]]) -> list[Encoded]:
-        new = self._speller.encoded(plan.missing, ids)
+    def _plan(self, texts: Sequence[str]) -> _Plan:
+        cutting = self._trial.cutting
+        plan = _Plan([self._tokenizer.pieces(text, cutting) for text in texts], self._known)
+        self._trial.note(cutting, plan.spared)
+        return plan
+
+    def _encoded(self, pieces: Sequence[str]) -> list[Encoded]:
+        return self._speller.encoded(pieces, self._tokenizer.encode_lists(pieces))
+
+    def _finish(self, plan: _Plan, new: Sequence[Encoded]) -> list[Encoded]:
         found = {**plan.found, **dict(zip(plan.missing, new, strict=True))}
         if self._tokenizer.borders is not None:
-            self._remember(plan, found)
+            self._remember(found)
         return _joined([[found[piece] for piece in pieces] for pieces in plan.rows])
 
-    def _remember(self, plan: _Plan, found: dict[str, Encoded]) -> None:
-        """Keep what came twice, in one batch or in two; what was used last stays longest."""
-        for piece, times in plan.times.items():
-            again = times > 1 or piece in self._known or hash(piece) in self._seen
-            if again and len(piece) <= LONGEST:
-                kept = self._known.pop(piece, None) or _copied(found[piece])
-                self._known[piece] = kept
-        self._seen = {hash(piece) for piece in plan.times} | (
-            self._seen if len(self._seen) < 64 * REMEMBERED else set()
-        )
-        for piece in list(self._known)[: max(0, len(self._known) - REMEMBERED)]:
-            del self._known[piece]
+    def _remember(self, found: dict[str, Encoded]) -> None:
+        """Keep the pieces of a batch; what was used last stays longest."""
+        known = self._known
+        for piece, encoded in found.items():
+            kept = known.pop(piece, None)
+            if kept is not None:
+                # What is used again may stay for long, and a view keeps its whole batch.
+                known[piece] = kept if kept.ids.base is None else _copied(kept)
+            elif len(piece) <= LONGEST:
+                known[piece] = encoded
+                self._room -= len(piece)
+        while self._room < 0:
+            oldest = next(iter(known))
+            del known[oldest]
+            self._room += len(oldest)
+
+
+class _Trial:
+    """Whether to cut at empty lines: where nothing comes again, smaller pieces only cost.
+
+    Eight batches show what that spares, and every thirty-second after them the other way.
+    """
+
+    def __init__(self) -> None:
+        self._batches = 0
+        self._spared = {True: 0.0, False: 0.0}
+
+    @property
+    def cutting(self) -> bool:
+        """Whether the next batch is to be cut."""
+        pays = self._spared[True] - self._spared[False] > WORTHWHILE
+        return self._batches < 8 or pays != (self._batches % 32 == 8)
+
+    def note(self, cutting: bool, spared: float) -> None:
+        """Take down which share of a batch's characters was known already."""
+        self._spared[cutting] = spared
+        self._batches += 1
 
 
 class _Plan:
     """The pieces of each text, and which of them are still to be tokenised."""
 
-    def __init__(
-        self, texts: Sequence[str], borders: re.Pattern[str] | None, known: dict[str, Encoded]
-    ) -> None:
-        if borders is None:
-            self.rows = [[text] for text in texts]
-        else:
-            self.rows = [[piece for piece in borders.split(text) if piece] for text in texts]
-        self.times: dict[str, int] = {}
-        for piece in chain.from_iterable(self.rows):
-            self.times[piece] = self.times.get(piece, 0) + 1
-        self.found = {piece: known[piece] for piece in self.times if piece in known}
-        self.missing = [piece for piece in self.times if piece not in self.found]
+    def __init__(self, rows: list[list[str]], known: dict[str, Encoded]) -> None:
+        self.rows = rows
+        pieces = dict.fromkeys(chain.from_iterable(rows))
+        self.found = {piece: known[piece] for piece in pieces if piece in known}
+        self.missing = [piece for piece in pieces if piece not in self.found]
+
+    @property
+    def spared(self) -> float:
+        """Share of the characters that need not be tokenised."""
+        given = sum(map(len, chain.from_iterable(self.rows)))
+        return 1 - sum(map(len, self.missing)) / max(given, 1)
 
 
 class _Speller:
@@ -145,9 +178,12 @@ class _Speller:
         raw = [piece.encode() for piece in pieces]
         ends = np.concatenate([[0], sizes.cumsum()])
         good = np.diff(ends[bounds]) == np.fromiter(map(len, raw), np.int64, count=len(raw))
-        inside = np.repeat(good, counts)
-        data = b"".join([text for text, fits in zip(raw, good.tolist(), strict=True) if fits])
-        wrong = np.flatnonzero(inside)[self._wrong(flat[inside], sizes[inside], data)]
+        if good.all():
+            wrong = self._wrong(flat, sizes, b"".join(raw))
+        else:
+            inside = np.flatnonzero(np.repeat(good, counts))
+            data = b"".join([text for text, fits in zip(raw, good.tolist(), strict=True) if fits])
+            wrong = inside[self._wrong(flat[inside], sizes[inside], data)]
         good[bounds.searchsorted(wrong, side="right") - 1] = False
         pairs = zip(_cut(flat, bounds), _cut(sizes, bounds), good.tolist(), strict=True)
         return [Encoded(part, size if fits else None) for part, size, fits in pairs]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 from functools import lru_cache
+from types import BuiltinMethodType
 from typing import Any
 
 import jinja2
@@ -18,6 +19,7 @@ import jinja2.meta
 import jinja2.nodes
 import jinja2.sandbox
 from jinja2.parser import Parser
+from jinja2.runtime import Context, LoopContext
 
 from sftdata.errors import ConfigError
 
@@ -110,12 +112,21 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return `obj.attribute` as Jinja does: of a message it is nearly always the item."""
-        if type(obj) is dict and attribute not in _OF_DICTS:
-            try:
-                return obj[attribute]
-            except LookupError:
-                return self.undefined(obj=obj, name=attribute)
+        kind = type(obj)
+        if attribute in _OPEN.get(kind, ()):
+            return getattr(obj, attribute)
+        if kind is dict and attribute not in _OF_DICTS:
+            found = obj.get(attribute, _MISSING)
+            return self.undefined(obj=obj, name=attribute) if found is _MISSING else found
         return super().getattr(obj, attribute)
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call as Jinja does; a method of a string is called as it is."""
+        if type(obj) is BuiltinMethodType and type(obj.__self__) is str:
+            kwargs.pop("_block_vars", None)
+            kwargs.pop("_loop_vars", None)
+            return obj(*args, **kwargs)
+        return super().call(context, obj, *args, **kwargs)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Return what Jinja says of this attribute of this type."""
@@ -129,6 +140,18 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
 
 _OF_DICTS = frozenset(dir(dict))
+
+
+def _public(kind: type) -> frozenset[str]:
+    return frozenset(name for name in dir(kind) if not name.startswith("_"))
+
+
+_OPEN: dict[type, frozenset[str]] = {
+    str: _public(str) - {"format", "format_map"},
+    LoopContext: _public(LoopContext),
+}
+"""Attributes that lead nowhere; a string's two that look names up are Jinja's to guard."""
+_MISSING = object()
 _SAFE: dict[tuple[type, str], bool] = {}
 _MOST_KEPT = 4096
 

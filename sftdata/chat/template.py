@@ -175,7 +175,11 @@ class ChatTemplate(BaseModel):
 
     @property
     def _key(self) -> _Key:
-        return _Key(self)
+        # One template renders many samples; only what is this very object may be taken for it.
+        key = _LATEST[0]
+        if key is None or key.template is not self:
+            key = _LATEST[0] = _Key(self)
+        return key
 
 
 class _Key:
@@ -191,12 +195,17 @@ class _Key:
             tuple(sorted((k, repr(v)) for k, v in template.variables.items())),
             len(template.added_tokens),
         )
+        self._hash = hash(self._identity)
 
     def __hash__(self) -> int:
-        return hash(self._identity)
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and self._identity == other._identity
+
+
+_LATEST: list[_Key | None] = [None]
+"""The key that was asked for last: to make one takes as long as to look six things up by it."""
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

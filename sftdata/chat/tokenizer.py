@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdata.chat.pieces import border_pattern, cut_at_paragraphs, paragraphs
 from sftdata.errors import ConfigError
 
-__all__ = ["TOKENIZER_FILES", "Tokenizer", "all_cores", "load_tokenizer"]
+__all__ = ["TOKENIZER_FILES", "Tokenizer", "all_cores", "load_tokenizer", "own_threads"]
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -78,20 +79,24 @@ class Tokenizer:
 
     @cached_property
     def borders(self) -> re.Pattern[str] | None:
-        """Match the added tokens, between which text is tokenised apart; None if it cannot be.
+        """Match the added tokens, between which text is tokenised apart; None if it cannot be."""
+        return border_pattern(self._config)
 
-        Why: pieces between borders can be tokenised each once, however often they come (a system
-        message stands in every sample), and the ids are still those of the whole text. That holds
-        for byte-level models, whose steps look at one piece at a time.
+    def pieces(self, text: str, by_paragraphs: bool = True) -> list[str]:
+        """Cut a text where no token reaches over: the ids of the pieces, joined, are the text's.
+
+        One piece where nothing is sure; see `sftdata.chat.pieces`.
         """
-        config = self._config
-        added = [t for t in config["added_tokens"] if not t["normalized"]]
-        loose = any(t["single_word"] or t["lstrip"] or t["rstrip"] for t in added)
-        random = config["model"].get("dropout")
-        if loose or random or not added or not _by_pieces(config.get("pre_tokenizer")):
-            return None
-        longest = sorted((t["content"] for t in added), key=lambda text: (-len(text), text))
-        return re.compile(f"({'|'.join(map(re.escape, longest))})")
+        if self.borders is None:
+            return [text]
+        found = [piece for piece in self.borders.split(text) if piece]
+        if not (by_paragraphs and self._by_paragraphs):
+            return found
+        return [part for piece in found for part in paragraphs(piece)]
+
+    @cached_property
+    def _by_paragraphs(self) -> bool:
+        return cut_at_paragraphs(self._config)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the character span of each token as the tokenizer itself reports it."""
@@ -194,15 +199,6 @@ def _piece_reader(config: dict[str, Any]) -> Callable[[str], bytes] | None:
     return None
 
 
-def _by_pieces(pre_tokenizer: dict[str, Any] | None) -> bool:
-    """Return whether a pre-tokenizer treats a piece alike wherever it stands in the text."""
-    if pre_tokenizer is None:
-        return False
-    if pre_tokenizer["type"] == "Sequence":
-        return all(map(_by_pieces, pre_tokenizer["pretokenizers"]))
-    return pre_tokenizer["type"] in {"ByteLevel", "Digits", "Split"}
-
-
 def _alphabet_bytes(token: str, alphabet: dict[str, int]) -> bytes:
     known = all(c in alphabet for c in token)
     return bytes(alphabet[c] for c in token) if known else b""
@@ -214,22 +210,49 @@ def _sentencepiece_bytes(token: str) -> bytes:
     return token.replace("▁", " ").encode()
 
 
+_PARALLELISM = "TOKENIZERS_PARALLELISM"
+_WISHES: list[str] = []
+"""What is asked for now, the latest last: a generator may be left open while another begins."""
+
+
 @contextmanager
 def all_cores() -> Iterator[None]:
-    """Let the tokenizer use its threads, unless the user has said otherwise.
+    """Let each call of the tokenizer use its threads, unless the user has said otherwise.
 
     A fork anywhere in the process (as `datasets.map` with processes does) leaves the C-level
     variable at "false", with nothing in `os.environ` to show it; setting it again mends that.
     """
-    name = "TOKENIZERS_PARALLELISM"
-    if name in os.environ:
+    with _wish("true"):
         yield
+
+
+@contextmanager
+def own_threads() -> Iterator[int]:
+    """Yield how many threads may call the tokenizer at a time; each call stays in its thread.
+
+    Why: what a thread allocates and frees itself costs less than what its neighbours free.
+    """
+    with _wish("false") as heard:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        yield max(cores or 1, 1) if heard else 2
+
+
+@contextmanager
+def _wish(value: str) -> Iterator[bool]:
+    """Set the variable that tokenizers reads at each call; yield False if it is the user's."""
+    if _PARALLELISM in os.environ and not _WISHES:
+        yield False
         return
-    os.environ[name] = "true"
+    _WISHES.append(value)
+    os.environ[_PARALLELISM] = value
     try:
-        yield
+        yield True
     finally:
-        os.environ.pop(name, None)
+        _WISHES.remove(value)
+        if _WISHES:
+            os.environ[_PARALLELISM] = _WISHES[-1]
+        else:
+            os.environ.pop(_PARALLELISM, None)
 
 
 @contextmanager
