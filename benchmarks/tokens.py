@@ -3,14 +3,17 @@
     python benchmarks/tokens.py --tokenizer FOLDER
     python benchmarks/tokens.py --tokenizer FOLDER --rows 5000 --rounds 5
     python benchmarks/tokens.py --tokenizer FOLDER --llamafactory-python VENV/bin/python
+    python benchmarks/tokens.py --tokenizer FOLDER --dataset examples/finance/out
 
 The tokenizer is a folder or hub id with its own chat template (Qwen3's was used for the figures in
 docs/lengths.md). Rows are as a build makes them: the system message of one of the families, a
 context of about 570 tokens (English and Chinese by turns, numbers and names drawn by a seed), a
-question, a JSON answer. `--system none` gives every row a system message of two words instead, so
-that hardly anything repeats.
+question, a JSON answer; no context comes twice. `--system none` gives every row a system message
+of two words instead, so that hardly anything repeats. `--dataset` takes the rows of a build, where
+a passage serves several samples.
 
-All ways are timed by turns in every round, and the medians are compared: on a busy machine only
+The ways are timed by turns in every round (TRL and LLaMA-Factory after them, the better of two
+runs and the median of two), and the medians are compared: on a busy machine only
 the ratios mean anything. What they make is compared too: ids must be equal row by row.
 """
 
@@ -28,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from sftdata.chat.encoding import encoder_of
 from sftdata.chat.template import load_template
@@ -35,7 +39,7 @@ from sftdata.chat.tokenizer import all_cores, load_tokenizer
 from sftdata.chat.turns import render_sample
 from sftdata.families.load import load_families
 from sftdata.trained_rows import trained_rows
-from sftdata.types import Message, Sample, to_table
+from sftdata.types import Message, Sample, from_table, to_table
 
 EN = (
     "Net sales of {name} increased {p}% to ${n} million in fiscal {y}, driven by higher volumes. ",
@@ -119,6 +123,12 @@ def samples(rows: int, system: str) -> list[Sample]:
     return made
 
 
+def built(folder: str) -> list[Sample]:
+    """Return the samples of a build."""
+    files = sorted(Path(folder, "data").rglob("*.parquet"))
+    return [sample for file in files for sample in from_table(pq.read_table(file), Sample)]
+
+
 def seconds(work: Callable[[], object]) -> tuple[float, float]:
     """Return the time that passed, and that of the processors: the second hardly minds a load."""
     started, used = time.perf_counter(), time.process_time()
@@ -179,7 +189,7 @@ print("SECONDS", sorted(found)[len(found) // 2])
     return float(told[0].split()[1])
 
 
-def ways(name: str, made: list[Sample], with_trl: bool) -> tuple[dict[str, Callable[[], Any]], int]:
+def ways(name: str, made: list[Sample]) -> tuple[dict[str, Callable[[], Any]], int]:
     """Return what is timed, after comparing what the ways make."""
     from transformers import AutoTokenizer
 
@@ -214,18 +224,17 @@ def ways(name: str, made: list[Sample], with_trl: bool) -> tuple[dict[str, Calla
         "sftdata render + tokenise + mask": ours,
         "apply_chat_template per sample": one_by_one,
     }
-    if with_trl:
-        timed["TRL's own preparation"] = trl_way(made, theirs)
     return timed, sum(map(len, expected))
 
 
-def trl_way(made: list[Sample], theirs: Any) -> Callable[[], Any]:
+def trl_way(made: list[Sample], name: str) -> Callable[[], Any]:
     """Return what `SFTTrainer` does to prompt/completion rows before it trains."""
     import torch
     import trl
     from datasets import Dataset, disable_caching, disable_progress_bars
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+    theirs = AutoTokenizer.from_pretrained(name)
     disable_caching()
     disable_progress_bars()
     rows = Dataset.from_list(
@@ -262,23 +271,28 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--system", choices=("shared", "none"), default="shared")
+    parser.add_argument("--dataset", default="", help="output folder of a build")
     parser.add_argument("--no-trl", action="store_true")
     parser.add_argument("--llamafactory-python", default="")
     options = parser.parse_args()
-    made = samples(options.rows, options.system)
-    timed, tokens = ways(options.tokenizer, made, not options.no_trl)
-    print(
-        f"{len(made):,} rows of {tokens / len(made):,.0f} tokens, system messages {options.system}"
-    )
+    dataset = options.dataset
+    made = built(dataset) if dataset else samples(options.rows, options.system)
+    timed, tokens = ways(options.tokenizer, made)
+    source = f"of {dataset}" if dataset else f"system messages {options.system}"
+    print(f"{len(made):,} rows of {tokens / len(made):,.0f} tokens, {source}")
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in timed}
     loads = []
     for number in range(options.rounds):
         for name, work in timed.items():
-            # The slow ways need no more than two rounds to be seen to be slow.
+            # The slow way needs no more than two rounds to be seen to be slow.
             if number < 2 or name.startswith(("raw", "sftdata")):
                 spent[name].append(seconds(work))
         loads.append(os.getloadavg()[0])
     medians = {name: float(np.median([wall for wall, _ in v])) for name, v in spent.items()}
+    if not options.no_trl:
+        # Last: with its libraries in the process Python's own garbage collection takes longer.
+        prepare = trl_way(made, options.tokenizer)
+        medians["TRL's own preparation"] = min(seconds(prepare)[0] for _ in range(2))
     if options.llamafactory_python:
         took = llamafactory(options.llamafactory_python, options.tokenizer, made, 2)
         medians["LLaMA-Factory's preprocessing"] = took

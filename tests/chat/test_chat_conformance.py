@@ -157,6 +157,15 @@ def test_chance_is_refused(tmp_path: Path, body):
         "{% set _ = messages.append(1) %}",
         "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
         "{{ strftime_now.__self__.__class__ }}",
+        "{{ '{0.__class__.__mro__}'.format(messages) }}",
+        "{{ '{x.__class__}'.format_map({'x': messages}) }}",
+        "{% set f = namespace(f='{0.__class__.__mro__}'.format) %}{{ f.f(messages) }}",
+        "{{ ['{0.__class__}'] | map('format', messages) | join }}",
+        "{{ ''.strip.__self__.__class__ }}",
+        "{{ ''.join.__call__.__self__.__class__ }}",
+        "{{ 'x'.translate.__class__.__base__ }}",
+        "{% for m in messages %}{{ loop.__class__ }}{{ loop._iterator }}{% endfor %}",
+        "{{ cycler(1)._mro }}{{ joiner.__init__.__globals__ }}",
     ],
 )
 def test_a_template_cannot_leave_the_sandbox(tmp_path: Path, attack):
