@@ -293,7 +293,7 @@ def _notes(
     share = len(known) / len(samples)
     yield (
         f"{len(known)} of {len(samples)} rows ({share:.0%}) are suspicious of leakage: at least "
-        f"{chosen.suspicious:.0%} of their 8-word runs stand in train, or the audit names them "
+        f"{chosen.suspicious:.0%} of their own 8-word runs stand in train, or the audit names them "
         f"with train ({why})."
         if known
         else f"No row is suspicious of leakage: {why}."

@@ -12,6 +12,8 @@ from sftdata.similarity.overlap import seen_shares
 __all__ = ["suspicious_rows"]
 
 _TRAIN = "train"
+_COMPANY, _SHARE = 5, 0.02
+"""Groups of train, in number and as a share of them all, that make a run of words boilerplate."""
 
 
 def _texts(table: pa.Table) -> pa.Array:
@@ -29,13 +31,19 @@ def suspicious_rows(build: Judged, split: str, threshold: float) -> tuple[dict[s
     """Return the suspicious samples of a split with their share of known words, and why.
 
     Suspicious is a row that a finding of the audit names with train, and one of which at least
-    `threshold` of the 8-word runs (characters in Chinese, numbers masked) stand in train: the
-    audit's own measure of leakage. Nothing is suspicious where there is no train split.
+    `threshold` of the 8-word runs (characters in Chinese, numbers masked) stand in train. Runs that
+    many companies or patients of train share (a question's wording, a form's headings) tell
+    nothing and are not counted. Nothing is suspicious where there is no train split.
     """
     if _TRAIN not in build.splits or split == _TRAIN:
         return {}, "there is no train split to compare with"
     table = build.table(split)
-    seen, total = seen_shares(_texts(build.table(_TRAIN)), _texts(table), n=8, mask_numbers=True)
+    train = build.table(_TRAIN)
+    _, owners = np.unique(train["group"].to_numpy(), return_inverse=True)
+    shared_by = max(_COMPANY, int(_SHARE * (owners.max(initial=0) + 1)))
+    seen, total = seen_shares(
+        _texts(train), _texts(table), n=8, mask_numbers=True, owners=owners, shared_by=shared_by
+    )
     shares = np.divide(seen, total, out=np.zeros(len(seen)), where=total > 0)
     ids = table["sample_id"].to_pylist()
     named = _named(build.report, split)

@@ -15,6 +15,7 @@ __all__ = ["containment_pairs", "leakage_index", "seen_shares"]
 HALF = np.uint64(32)
 BLOCK = 1 << 21
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
 
 
 def containment_pairs(
@@ -81,25 +82,70 @@ def _rarest(inner: Sets, frequency: I64, threshold: float) -> I64:
 
 
 def seen_shares(
-    train: TextArray, test: TextArray, *, n: int = 8, mask_numbers: bool = False
+    train: TextArray,
+    test: TextArray,
+    *,
+    n: int = 8,
+    mask_numbers: bool = False,
+    owners: I64 | None = None,
+    shared_by: int = 0,
 ) -> tuple[I64, I64]:
     """Return per test text how many of its n-gram positions occur in train, and how many it has.
 
     Compared by 64-bit hashes: with 32 bits, one in a hundred n-grams of an unrelated text would
     be found in fifty million. Texts shorter than `n` words have one position.
+
+    With `owners`, a number per train text, an n-gram that stands in texts of `shared_by` owners or
+    more is boilerplate: wherever it occurs, it is not counted at all.
+
+    >>> import pyarrow as pa
+    >>> train = pa.array(["a b c", "x b c", "y b c"])
+    >>> found = seen_shares(train, pa.array(["a b c"]), n=2, owners=np.arange(3), shared_by=3)
+    >>> [counts.tolist() for counts in found]
+    [[1], [1]]
     """
-    parts = [part.hashes for part in grams(train, words=n, mask_numbers=mask_numbers)]
-    known = np.concatenate([np.empty(0, dtype=np.uint64), *parts])
+    parts, holders, first = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)], 0
+    for part in grams(train, words=n, mask_numbers=mask_numbers):
+        parts.append(part.hashes)
+        if owners is not None:
+            sizes = np.diff(part.offsets)
+            holders.append(np.repeat(owners[first : first + len(sizes)], sizes))
+            first += len(sizes)
+    known = np.concatenate(parts)
+    common = np.empty(0, dtype=np.uint64)
+    if owners is not None:
+        common = _held_by(known, np.concatenate(holders), shared_by)
     known.sort()
     seen, total = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for part in grams(test, words=n, mask_numbers=mask_numbers):
-        place = np.minimum(np.searchsorted(known, part.hashes), max(len(known) - 1, 0))
-        hits = known[place] == part.hashes if len(known) else np.zeros(len(part.hashes), np.bool_)
-        sums = np.zeros(len(hits) + 1, dtype=np.int64)
-        np.cumsum(hits, out=sums[1:])
-        seen.append(np.diff(sums[part.offsets]))
-        total.append(np.diff(part.offsets))
+        counts = ~_among(part.hashes, common)
+        hits = _among(part.hashes, known) & counts
+        seen.append(_per_text(hits, part.offsets))
+        total.append(_per_text(counts, part.offsets))
     return np.concatenate(seen), np.concatenate(total)
+
+
+def _held_by(hashes: U64, owners: I64, least: int) -> U64:
+    """Return the hashes that so many owners have, sorted."""
+    order = np.lexsort((owners, hashes))
+    hashes, owners = hashes[order], owners[order]
+    fresh = np.append(True, (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1]))
+    distinct, counts = np.unique(hashes[fresh[: len(hashes)]], return_counts=True)
+    return np.asarray(distinct[counts >= least])
+
+
+def _among(hashes: U64, known: U64) -> NDArray[np.bool_]:
+    """Return which hashes are among the known ones, which are sorted."""
+    if not len(known):
+        return np.zeros(len(hashes), np.bool_)
+    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.asarray(known[place] == hashes)
+
+
+def _per_text(marked: NDArray[np.bool_], offsets: I64) -> I64:
+    sums = np.zeros(len(marked) + 1, dtype=np.int64)
+    np.cumsum(marked, out=sums[1:])
+    return np.diff(sums[offsets])
 
 
 def leakage_index(

@@ -107,6 +107,8 @@ def arguments(config: TrainConfig, plan: Plan, folder: RunFolder, *, begins: boo
         restore_callback_states_from_checkpoint=True,
         report_to=list(config.report_to) or "none",
         disable_tqdm=True,
+        # Every weight that is trained takes part in every step.
+        ddp_find_unused_parameters=False,
         dataloader_pin_memory=plan.device.kind == "cuda",
         prediction_loss_only=True,
         **sharding,

@@ -1,5 +1,6 @@
 """Containment and leakage: agreement with plain sets."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -72,3 +73,33 @@ def test_leakage_of_last_years_report_shows_when_numbers_are_masked():
     plain = leakage_index(pa.array([last]), pa.array([this]))
     masked = leakage_index(pa.array([last]), pa.array([this]), mask_numbers=True)
     assert plain < 0.2 < masked == 1.0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    train=st.lists(st.tuples(st.integers(0, 4), st.lists(st.sampled_from("abcd"), max_size=8))),
+    test=st.lists(st.lists(st.sampled_from("abcd"), max_size=8), min_size=1),
+    shared_by=st.integers(2, 4),
+)
+def test_what_many_owners_share_is_not_counted(train, test, shared_by):
+    """The oracle is plain sets of pairs of words."""
+
+    def pairs_of(words):
+        return [tuple(words[i : i + 2]) for i in range(len(words) - 1)] or [tuple(words)] * bool(
+            words
+        )
+
+    owners = {}
+    for owner, words in train:
+        for pair in pairs_of(words):
+            owners.setdefault(pair, set()).add(owner)
+    own = [[p for p in pairs_of(w) if len(owners.get(p, ())) < shared_by] for w in test]
+    found = seen_shares(
+        pa.array([" ".join(words) for _, words in train], pa.string()),
+        pa.array([" ".join(words) for words in test]),
+        n=2,
+        owners=np.array([owner for owner, _ in train], dtype=np.int64),
+        shared_by=shared_by,
+    )
+    assert found[0].tolist() == [sum(p in owners for p in pairs) for pairs in own]
+    assert found[1].tolist() == [len(pairs) for pairs in own]

@@ -115,9 +115,32 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, made, settings, tm
 
 
 def test_a_finished_run_does_not_train_one_more_step(run, made, settings):
-    before = (run / "metrics.jsonl").read_bytes(), (run / "manifest.json").read_bytes()
+    files = run / "metrics.jsonl", run / "manifest.json"
+    before = [file.read_bytes() for file in files]
     assert train(made, settings(), run, resume=True).trained is False
-    assert (run / "metrics.jsonl").read_bytes(), (run / "manifest.json").read_bytes() == before
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_two_processes_share_a_step(made, settings, tmp_path):
+    """Twice the rows a step, told and written once; the losses are those of a run of its own."""
+    config, out = tmp_path / "train.yaml", tmp_path / "run"
+    config.write_text(settings("lora").to_yaml())
+    launched = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    asked = ["-m", "sftdata", "train", str(made), "--config", str(config), "--out", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        [*launched, *asked], capture_output=True, env=environment, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [step for step, _ in losses(out)] == [1, 2, 3, 4, 5, 6]
+    said = (done.stdout + done.stderr).splitlines()
+    assert sum(line.startswith("step     1/6  loss") for line in said) == 1
+    alone = train(made, settings("lora"), tmp_path / "alone").path
+    # Before the first step the model is the same, whoever evaluates it.
+    shared, own = (losses(run, "validation_loss")[0] for run in (out, alone))
+    assert shared == (0, pytest.approx(own[1], abs=1e-5))
+    plans = [json.loads((run / "manifest.json").read_text())["plan"] for run in (out, alone)]
+    assert plans[0]["step_tokens"] == pytest.approx(2 * plans[1]["step_tokens"], rel=0.01)
 
 
 def test_a_run_killed_while_it_closed_is_closed_without_a_step(run, made, settings, tmp_path):
