@@ -82,8 +82,8 @@ def paragraphs(text: str) -> list[str]:
     The pieces joined are the text. What follows an empty line is cut off only if it begins with a
     character of which it is sure that it starts a word of its own.
 
-    >>> [piece[:6] for piece in paragraphs("[P1]\n\n净利润为12亿元。" * 40)[:3]]
-    ['[P1]\n\n', '净利润为12', '营业']
+    >>> [piece[:8] for piece in paragraphs("[P1]\n\n净利润为12亿元。\n\n" * 40)[:3]]
+    ['[P1]\n\n', '净利润为12亿元', '[P1]\n\n']
     """
     if len(text) < _LEAST:
         return [text]
